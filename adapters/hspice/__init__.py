@@ -1,0 +1,1 @@
+"""HSPICE output files."""

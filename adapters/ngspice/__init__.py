@@ -1,0 +1,1 @@
+"""ngspice: decks, runs, results."""

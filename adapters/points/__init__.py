@@ -1,0 +1,1 @@
+"""Single simulations as CSV or Parquet."""

@@ -1,0 +1,1 @@
+"""Libraries as dense arrays."""

@@ -1,0 +1,26 @@
+"""What the package talks about: corner, arc, table, library, simulated point."""
+
+from eda_plugin.domain.arc import Arc, TableKey, edge_of, timing_quantities
+from eda_plugin.domain.corner import Corner, hull_distance, process_axes
+from eda_plugin.domain.library import Cell, Header, Library, Pin, blank
+from eda_plugin.domain.points import Points
+from eda_plugin.domain.table import Axis, Origin, Table
+
+__all__ = [
+    "Arc",
+    "Axis",
+    "Cell",
+    "Corner",
+    "Header",
+    "Library",
+    "Origin",
+    "Pin",
+    "Points",
+    "Table",
+    "TableKey",
+    "blank",
+    "edge_of",
+    "hull_distance",
+    "process_axes",
+    "timing_quantities",
+]

@@ -1,0 +1,219 @@
+"""A library at one corner: all its tables and numbers in a few flat arrays.
+
+A foundry library holds a million numbers in ten thousand tables, so tables are views made on demand; nothing here is an object a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.domain.arc import TableKey
+from eda_plugin.domain.corner import Corner
+from eda_plugin.domain.table import Axis, Origin, Table
+from eda_plugin.errors import UserError
+
+__all__ = ["Cell", "Header", "Library", "Pin", "blank"]
+
+RANK = 3  # Liberty tables have one to three axes
+
+
+@dataclass(frozen=True)
+class Header:
+    """Units (factor of one library unit in SI) and thresholds (fractions of the supply) of a library."""
+
+    time: float = 1e-9
+    capacitance: float = 1e-12
+    voltage: float = 1.0
+    current: float = 1e-3
+    leakage: float = 1e-9
+    energy: float = 1e-12
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def factor(self, unit: str) -> float:
+        """Factor to SI of a quantity with the SI unit ``unit``: s, F, J, W, V, A; 1 for any other."""
+        return {
+            "s": self.time, "F": self.capacitance, "J": self.energy, "W": self.leakage, "V": self.voltage, "A": self.current,
+        }.get(unit, 1.0)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pin:
+    """``direction`` is input, output, inout or internal; ``function`` the boolean expression of an output, empty where none."""
+
+    name: str
+    direction: str = ""
+    function: str = ""
+    clock: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Structure that the library states about a cell. ``area`` is NaN where it is not stated."""
+
+    name: str
+    area: float = float("nan")
+    pins: tuple[Pin, ...] = ()
+    sequential: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """All tables of one corner, columnar.
+
+    Shapes: n tables, m values, a axes. ``keys`` n; ``axis`` (n, 3) positions in ``axes``, -1 where the table has no such axis;
+    ``values``, ``origin`` (``Origin`` codes), ``lower``, ``upper`` are flat, m long, table after table, each table in C order. SI units;
+    a missing value is NaN with ``Origin.MISSING``. ``lower`` and ``upper`` are ``None`` where the library carries no interval.
+    """
+
+    name: str
+    corner: Corner
+    header: Header
+    keys: tuple[TableKey, ...]
+    axes: tuple[Axis, ...]
+    axis: NDArray[np.int32]
+    values: NDArray[np.float64]
+    origin: NDArray[np.uint8]
+    lower: NDArray[np.float64] | None = None
+    upper: NDArray[np.float64] | None = None
+    cells: tuple[Cell, ...] = ()
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("axis", "values", "origin", "lower", "upper"):
+            array = getattr(self, name)
+            if array is not None:
+                view = array.view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
+        total = int(self.start[-1])
+        for name in ("values", "origin", "lower", "upper"):
+            array = getattr(self, name)
+            if array is not None and array.shape != (total,):
+                raise UserError(f"library {self.name}: {name} has {array.shape}, the {len(self.keys)} tables have {total} values")
+
+    @cached_property
+    def shape(self) -> NDArray[np.int64]:
+        """(n, 3) lengths of the axes of each table, 1 where it has none."""
+        lengths = np.array([len(axis) for axis in self.axes] + [1], dtype=np.int64)
+        return lengths[self.axis]
+
+    @cached_property
+    def start(self) -> NDArray[np.int64]:
+        """(n + 1,) where each table's values begin in the flat arrays."""
+        return np.concatenate([[0], np.cumsum(self.shape.prod(axis=1))]).astype(np.int64)
+
+    @cached_property
+    def position(self) -> dict[TableKey, int]:
+        """Row of each key."""
+        return {key: row for row, key in enumerate(self.keys)}
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.position
+
+    def __getitem__(self, key: TableKey) -> Table:
+        return self.table(self.position[key])
+
+    def __iter__(self) -> Iterator[Table]:
+        return (self.table(row) for row in range(len(self.keys)))
+
+    def table(self, row: int) -> Table:
+        """The table in row ``row``: a view, no copy."""
+        axes = tuple(self.axes[a] for a in self.axis[row] if a >= 0)
+        shape = tuple(len(axis) for axis in axes)
+        part = slice(int(self.start[row]), int(self.start[row + 1]))
+        bounds = [None if bound is None else bound[part].reshape(shape) for bound in (self.lower, self.upper)]
+        return Table(self.keys[row], axes, self.values[part].reshape(shape), self.origin[part].reshape(shape), *bounds)
+
+    def with_values(
+        self,
+        values: NDArray[np.float64],
+        origin: NDArray[np.uint8],
+        lower: NDArray[np.float64] | None = None,
+        upper: NDArray[np.float64] | None = None,
+    ) -> Library:
+        """The same tables with other numbers (flat arrays, m long)."""
+        return replace(self, values=values, origin=origin, lower=lower, upper=upper)
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Library:
+        """The library of some of the tables, in the order given."""
+        index = np.asarray(rows, dtype=np.int64)
+        flat = (
+            np.concatenate([np.arange(self.start[row], self.start[row + 1]) for row in index])
+            if len(index)
+            else np.zeros(0, dtype=np.int64)
+        )
+        lower, upper = (None if bound is None else bound[flat] for bound in (self.lower, self.upper))
+        return replace(
+            self,
+            keys=tuple(self.keys[row] for row in index),
+            axis=self.axis[index],
+            values=self.values[flat],
+            origin=self.origin[flat],
+            lower=lower,
+            upper=upper,
+        )
+
+    @classmethod
+    def from_tables(
+        cls,
+        tables: Iterable[Table],
+        *,
+        name: str,
+        corner: Corner,
+        header: Header | None = None,
+        cells: tuple[Cell, ...] = (),
+        source: str = "",
+    ) -> Library:
+        """Build the columnar form; equal axes are stored once."""
+        pool: dict[tuple[str, bytes], int] = {}
+        axes: list[Axis] = []
+        keys: list[TableKey] = []
+        axis_rows: list[list[int]] = []
+        values: list[NDArray[np.float64]] = []
+        origin: list[NDArray[np.uint8]] = []
+        for table in tables:
+            row = [-1] * RANK
+            for place, axis in enumerate(table.axes):
+                token = (axis.variable, axis.values.tobytes())
+                if token not in pool:
+                    pool[token] = len(axes)
+                    axes.append(axis)
+                row[place] = pool[token]
+            keys.append(table.key)
+            axis_rows.append(row)
+            values.append(table.values.ravel())
+            origin.append(table.origin.ravel())
+        if len(set(keys)) != len(keys):
+            twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+            raise UserError(f"library {name}: two tables have the key {twice}; tell them apart by nth")
+        return cls(
+            name=name,
+            corner=corner,
+            header=header or Header(),
+            keys=tuple(keys),
+            axes=tuple(axes),
+            axis=np.array(axis_rows, dtype=np.int32).reshape(len(keys), RANK),
+            values=np.concatenate(values) if values else np.zeros(0),
+            origin=np.concatenate(origin) if origin else np.zeros(0, dtype=np.uint8),
+            cells=cells,
+            source=source,
+        )
+
+
+def blank(table: Table) -> Table:
+    """The same table with no value: what a template holds."""
+    return replace(
+        table,
+        values=np.full(table.values.shape, np.nan),
+        origin=np.full(table.values.shape, Origin.MISSING, dtype=np.uint8),
+        lower=None,
+        upper=None,
+    )

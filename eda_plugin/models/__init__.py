@@ -1,0 +1,1 @@
+"""Mean, diffusion, calibration, predictors: arrays in, arrays out."""
