@@ -1,0 +1,93 @@
+"""What stands beside a filled library: the interval of each timing value, and the origin of every value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from eda_plugin.adapters.points.columns import KEY, in_unit, read_table, write_table
+from eda_plugin.domain import Library, Origin
+from eda_plugin.domain.quantity import TIMING, si_unit
+
+__all__ = ["read_values", "write_intervals", "write_values"]
+
+_WORDS = pa.array([origin.name.lower() for origin in Origin])
+_VALUES = (*KEY, "quantity", "nth", "position", "index_1", "index_2", "index_3", "value", "lower", "upper", "unit", "origin")
+
+
+def write_intervals(library: Library, path: str | Path) -> None:
+    """CSV of the timing tables' intervals: key, ``table``, ``index_1``, ``index_2``, ``lower``, ``upper``, in the library's units.
+
+    Tables of two axes and of the first of equal groups only; values without an interval (measured ones, say) have no row.
+    """
+    rows = [row for row, key in enumerate(library.keys) if key.quantity in TIMING and key.nth == 0 and (library.axis[row, :2] >= 0).all()]
+    part = library.take(rows)
+    lower, upper = (np.full(len(part.values), np.nan) if bound is None else bound for bound in (part.lower, part.upper))
+    table_of, index = _grid(part, si=False)
+    keep = np.isfinite(lower) & np.isfinite(upper)
+    columns = _key_columns(part, table_of[keep])
+    columns["table"] = columns.pop("quantity")
+    columns |= {"index_1": pa.array(index[keep, 0]), "index_2": pa.array(index[keep, 1])}
+    columns |= {"lower": pa.array(lower[keep] / part.header.time), "upper": pa.array(upper[keep] / part.header.time)}
+    write_table(pa.table(columns), path)
+
+
+def write_values(library: Library, path: str | Path) -> None:
+    """One row a value of every table and number, as Parquet or CSV: key columns, ``quantity``, ``nth``, ``position`` (C order, from 0),
+    ``index_1`` to ``index_3``, ``value``, ``lower``, ``upper`` (all SI, in ``unit``; null where there is none) and ``origin`` in a word:
+    measured, filled, predicted, copied, repaired, missing.
+    """
+    table_of, index = _grid(library, si=True)
+    columns = _key_columns(library, table_of)
+    columns["nth"] = pa.array(np.array([key.nth for key in library.keys], dtype=np.int32)[table_of])
+    columns["position"] = pa.array((np.arange(len(table_of)) - library.start[:-1][table_of]).astype(np.int32))
+    columns |= {f"index_{place + 1}": pa.array(index[:, place], from_pandas=True) for place in range(index.shape[1])}
+    for name, values in (("value", library.values), ("lower", library.lower), ("upper", library.upper)):
+        columns[name] = pa.nulls(len(table_of), pa.float64()) if values is None else pa.array(values, from_pandas=True)
+    columns["unit"] = _repeated([si_unit(key.quantity) for key in library.keys], table_of)
+    columns["origin"] = pa.DictionaryArray.from_arrays(pa.array(library.origin.astype(np.int32)), _WORDS)
+    write_table(pa.table(columns), path)
+
+
+def read_values(path: str | Path) -> pa.Table:
+    """The table that ``write_values`` wrote; from CSV, numbers are numbers again and an empty cell is null."""
+    table = read_table(Path(path), _VALUES)
+    kinds = {"nth": pa.int32(), "position": pa.int32()}
+    kinds |= dict.fromkeys(("index_1", "index_2", "index_3", "value", "lower", "upper"), pa.float64())
+    columns = {}
+    for name in table.column_names:
+        column = table.column(name).combine_chunks()
+        if name in kinds and pa.types.is_string(column.type):
+            column = pa.compute.if_else(pa.compute.equal(column, ""), pa.scalar(None, pa.string()), column).cast(kinds[name])
+        columns[name] = column
+    return pa.table(columns)
+
+
+def _repeated(words: list[str], table_of: NDArray[np.int64]) -> pa.DictionaryArray:
+    """A text of each table, for each of its values."""
+    column = pa.array(words, pa.string()).dictionary_encode()
+    codes = column.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(codes[table_of]), column.dictionary)
+
+
+def _key_columns(library: Library, table_of: NDArray[np.int64]) -> dict[str, pa.Array]:
+    names = (*KEY, "quantity")
+    return {name: _repeated([getattr(key, name) for key in library.keys], table_of) for name in names}
+
+
+def _grid(library: Library, *, si: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Row of the table of each value (m,), and the coordinates of each value (m, 3), NaN where the table has no such axis."""
+    shape = library.shape
+    table_of = np.repeat(np.arange(len(library)), np.diff(library.start))
+    position = np.arange(len(table_of)) - library.start[:-1][table_of]
+    lengths = shape[table_of]
+    places = (position // (lengths[:, 1] * lengths[:, 2]), position // lengths[:, 2] % lengths[:, 1], position % lengths[:, 2])
+    header = library.header
+    parts = [axis.values if si else in_unit(axis.values, header.capacitance if axis.is_load else header.time) for axis in library.axes]
+    begin = np.cumsum([0, *map(len, parts)])
+    flat = np.concatenate([*parts, [np.nan]])  # axis -1, no axis, points behind the last: NaN
+    return table_of, np.stack([flat[begin[library.axis[table_of, k]] + places[k]] for k in range(len(places))], axis=1)
