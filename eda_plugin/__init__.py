@@ -1,7 +1,45 @@
-"""Fill the PVT corners of a standard-cell library that nobody has characterized."""
+"""Fill the PVT corners of a standard-cell library that nobody has characterized.
+
+``read``, ``plan``, ``fill``, ``check`` and ``compare`` are the Python API; they are imported when they are first used, so that
+``import eda_plugin`` costs nothing.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eda_plugin.config import FillSettings
+    from eda_plugin.domain import Corner
+    from eda_plugin.flow import FillResult, Plan, Session, check, choose_corners, compare, fill, plan, read, summarize
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "Corner",
+    "FillResult",
+    "FillSettings",
+    "Plan",
+    "Session",
+    "__version__",
+    "check",
+    "choose_corners",
+    "compare",
+    "fill",
+    "plan",
+    "read",
+    "summarize",
+]
+
+_HOME = {"Corner": "eda_plugin.domain", "FillSettings": "eda_plugin.config"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME.get(name, "eda_plugin.flow")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

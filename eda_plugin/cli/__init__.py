@@ -1,1 +1,5 @@
 """Command line."""
+
+from eda_plugin.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,79 @@
+"""The command group, its plugins, and how a run ends.
+
+Exit status: 0 done, 1 findings, 2 a mistake in the input or the request, 70 a fault of this package, 130 interrupted. A mistake never ends
+in a traceback; a fault shows one where EDA_PLUGIN_TRACEBACK is set. Nothing that imports numpy is imported here: ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from eda_plugin import __version__
+from eda_plugin.cli import commands
+from eda_plugin.errors import EdaPluginError
+from eda_plugin.hooks.manager import Plugins
+
+__all__ = ["app", "main"]
+
+FAULT = 70
+
+
+class PluginGroup(click.Group):
+    """A group whose commands come from plugins, the built-in commands among them, once the disable list is known."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._fill(ctx)
+        return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        self._fill(ctx)
+        return self.commands.get(cmd_name)
+
+    def _fill(self, ctx: click.Context) -> None:
+        if ctx.obj is None:
+            plugins = Plugins.load(ctx.params.get("disable_plugin") or (), warn=lambda text: click.echo(f"warning: {text}", err=True))
+            plugins.register(commands, "commands", status="built-in")
+            self.commands.clear()
+            plugins.add_commands(self)
+            ctx.obj = plugins
+
+
+@click.group(cls=PluginGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="eda-plugin")
+@click.option("--disable-plugin", multiple=True, metavar="NAME", is_eager=True, help="Leave out an installed plugin; may be repeated.")
+def app(disable_plugin: Sequence[str]) -> None:
+    """Fill the PVT corners of a standard-cell library that nobody has characterized.
+
+    Anchors are .lib or .lib.gz files, HSPICE measure files (with --mapping), or folders of them.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its status."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        status = app.main(args=None if arguments is None else list(arguments), prog_name="eda-plugin", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing was left half-written", err=True)
+        return 130
+    except EdaPluginError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_status
+    except Exception as error:  # noqa: BLE001 - the last resort of the program: a fault of ours, told without a traceback
+        if os.environ.get("EDA_PLUGIN_TRACEBACK"):
+            traceback.print_exc()
+        place = "set EDA_PLUGIN_TRACEBACK=1 to see where, and please report it"
+        click.echo(f"error: this is a fault of eda-plugin, not of your input: {type(error).__name__}: {error}; {place}", err=True)
+        return FAULT
+    return status if isinstance(status, int) else 0

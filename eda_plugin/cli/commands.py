@@ -1,0 +1,21 @@
+"""The commands of this package, registered by the hook through which anybody else's come."""
+
+from __future__ import annotations
+
+import click
+
+from eda_plugin.cli.fill import fill
+from eda_plugin.cli.inspect import inspect
+from eda_plugin.cli.plan import plan
+from eda_plugin.cli.plugins import plugins
+from eda_plugin.cli.predict import predict
+from eda_plugin.cli.quality import check, compare
+from eda_plugin.hooks import hookimpl
+
+__all__ = ["register_commands"]
+
+
+@hookimpl
+def register_commands(group: click.Group) -> None:
+    for command in (inspect, plan, fill, predict, check, compare, plugins):
+        group.add_command(command)

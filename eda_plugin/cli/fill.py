@@ -1,0 +1,133 @@
+"""``eda-plugin fill``: the main job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eda_plugin.cli.options import PATH, as_json, inputs, needs_target, session_of
+
+if TYPE_CHECKING:
+    from eda_plugin.flow import FillResult
+
+__all__ = ["fill"]
+
+
+@click.command()
+@inputs()
+@needs_target
+@click.option(
+    "--target",
+    required=True,
+    metavar="P,V,T",
+    help="Corner: process, volts, degrees Celsius, such as ss,1.60,100; or 'missing' for all gaps.",
+)
+@click.option("--measured", type=PATH, metavar="FILE", help="Simulations of the target: the plan with delay and transition.")
+@click.option("-o", "--output", type=PATH, required=True, metavar="OUT.lib", help="Library to write; a folder for --target missing.")
+@click.option("--intervals", type=PATH, metavar="OUT.csv", help="Interval of each timing value.")
+@click.option("--values", type=PATH, metavar="FILE", help="Each value, its interval and origin.  [default: OUT.origin.parquet and .csv.gz]")
+@click.option("--report", type=PATH, metavar="FILE.json", help="What was done: model, scores on anchors held out, findings, seconds.")
+@click.option("--save-model", type=PATH, metavar="FOLDER", help="Write the fitted model there (safetensors).")
+@click.option("--model", default="auto", show_default=True, help="Model; `eda-plugin plugins` lists them.")
+@click.option("--interval", type=float, default=0.9, show_default=True, help="Share of the true values that the intervals shall cover.")
+@click.option("--no-diffusion", is_flag=True, help="Leave the diffusion model out: the mean model alone, faster.")
+@click.option("--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda.")
+@click.option("--threads", type=click.IntRange(min=0), default=0, help="Threads of the numerical libraries.  [default: theirs]")
+@click.option("--strict", is_flag=True, help="Fail, and write nothing, where a check had to repair a value.")
+@as_json
+@click.pass_context
+def fill(
+    context: click.Context,
+    anchors: tuple[Path, ...],
+    corners: Path | None,
+    mapping: Path | None,
+    workers: int | None,
+    quiet: bool,
+    template: Path | None,
+    seed: int,
+    extrapolate: bool,
+    target: str,
+    measured: Path | None,
+    output: Path,
+    intervals: Path | None,
+    values: Path | None,
+    report: Path | None,
+    save_model: Path | None,
+    model: str,
+    interval: float,
+    no_diffusion: bool,
+    device: str,
+    threads: int,
+    strict: bool,
+    json_: bool,
+) -> None:
+    """Fill a corner from the anchors and the simulations measured there.
+
+    Every value of the written library has an origin (measured, filled, predicted, copied, repaired) and the model's values an
+    interval; they stand in the tables beside it.
+    """
+    from eda_plugin import flow
+    from eda_plugin.cli.show import print_json
+    from eda_plugin.config import FillSettings
+
+    settings = FillSettings(seed=seed, interval=interval, diffusion=not no_diffusion, threads=threads, device=device, model=model)
+    gaps = target == "missing"
+    if gaps and (measured or template or intervals or values or report or save_model):
+        raise click.UsageError("--target missing goes without --measured, --template, --intervals, --values, --report and --save-model")
+    if gaps and not output.is_dir():
+        raise click.UsageError(f"--target missing writes one library a corner: expected an existing folder, found {output}")
+    session = session_of(context, quiet=quiet)
+    libraries = flow.read(anchors, corners=corners, mapping=mapping, workers=workers, session=session)
+    wanted = [corner.name for corner in flow.choose_corners(libraries, session=session)] if gaps else [target]
+    summaries = []
+    for corner in wanted:
+        result = flow.fill(
+            libraries,
+            corner,
+            template=template,
+            measured=measured,
+            settings=settings,
+            strict=strict,
+            extrapolate=extrapolate,
+            session=session,
+        )
+        out = output / f"{result.library.name}.lib" if gaps else output
+        beside = [out.with_name(out.name + end) for end in (".origin.parquet", ".origin.csv.gz")] if values is None else [values]
+        sources = [*(Path(library.source) for library in libraries), *([measured] if measured else [])]
+        files = result.write(out, intervals=intervals, values=beside, report=report, inputs=sources)
+        if save_model is not None:
+            result.save(save_model)
+            files.append(save_model)
+        summaries.append({**result.report, "files": [str(file) for file in files]})
+        if not quiet and not json_:
+            _summary(result, files)
+    if json_:
+        print_json(summaries if gaps else summaries[0])
+
+
+def _summary(result: FillResult, files: list[Path]) -> None:
+    from eda_plugin.cli.show import duration, table
+
+    report = result.report
+    share = f" ({report['measured'] / report['simulations']:.2%})" if report["simulations"] else ""  # type: ignore[operator]
+    rows: list[tuple[str, object]] = [
+        ("anchors", f"{len(result.anchors)}: {', '.join(anchor.corner.name for anchor in result.anchors)}"),
+        ("template", report["template"]),
+        ("simulations", f"{report['measured']} of {report['simulations']}{share}"),
+        *((name, _short(report[name])) for name in ("model", "held_out", "coverage") if name in report),
+        ("values", _short(report["origins"])),
+        ("interval", f"{float(report['interval']):.0%}"),  # type: ignore[arg-type]
+        ("findings", _short(report["findings"]) or "none"),
+        ("took", duration(float(report["seconds"]))),  # type: ignore[arg-type]
+        *(("written", file) for file in files),
+    ]
+    table(f"{result.library.name}: {report['target']}", ["", ""], rows)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_short(item)}" for name, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

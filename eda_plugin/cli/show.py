@@ -1,0 +1,91 @@
+"""What people see: progress on a terminal, tables in colour there and plain in a pipe, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from eda_plugin.config import NullProgress, Progress, Stage
+
+if TYPE_CHECKING:
+    import rich.progress
+
+__all__ = ["duration", "print_json", "progress", "table"]
+
+
+class _Bar:
+    def __init__(self, bars: rich.progress.Progress, task: rich.progress.TaskID) -> None:
+        self._bars, self._task = bars, task
+
+    def advance(self, n: int = 1) -> None:
+        self._bars.advance(self._task, n)
+
+
+class _TerminalProgress:
+    """One bar a stage, on standard error."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+            yield _Bar(bars, bars.add_task(name, total=total))
+
+
+def progress(*, quiet: bool) -> Progress:
+    """Bars where standard error is a terminal, else nothing."""
+    return _TerminalProgress() if sys.stderr.isatty() and not quiet else NullProgress()
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under a header: with rules on a terminal, plain columns in a pipe."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        shown = Table(*header, title=title, title_justify="left")
+        for row in cells:
+            shown.add_row(*map(Text, row))
+        Console().print(shown)
+        return
+    widths = [max(len(line[place]) for line in [list(header), *cells]) for place in range(len(header))]
+    if title:
+        click.echo(title)
+    for line in [list(header), *cells]:
+        click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_json(value: object) -> None:
+    """``value`` on standard output, NaN as null."""
+    click.echo(json.dumps(_finite(value), indent=2, default=str))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and value != value:
+        return None
+    return value
+
+
+def duration(seconds: float) -> str:
+    """``95.2`` as ``1 min 35 s``.
+
+    >>> duration(95.2), duration(4.25)
+    ('1 min 35 s', '4.2 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

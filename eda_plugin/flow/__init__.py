@@ -1,0 +1,12 @@
+"""The steps of a run, and the only place that calls hooks: read, choose, fit, pass the gate, write.
+
+These functions are the Python API (``import eda_plugin as ep; ep.read(...)``); the command line is a thin layer over them.
+"""
+
+from eda_plugin.flow.filling import FillResult, fill
+from eda_plugin.flow.planning import Plan, choose_corners, plan
+from eda_plugin.flow.quality import Summary, check, compare, summarize
+from eda_plugin.flow.reading import read
+from eda_plugin.flow.session import Session
+
+__all__ = ["FillResult", "Plan", "Session", "Summary", "check", "choose_corners", "compare", "fill", "plan", "read", "summarize"]

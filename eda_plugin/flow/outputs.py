@@ -1,0 +1,55 @@
+"""What comes out: several files, all of them or none."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from eda_plugin.errors import UserError
+
+__all__ = ["Output", "write_all", "write_json"]
+
+Output = tuple[Path, Callable[[Path], object]]
+"""A file and what writes it: called with a path of the same name in another folder."""
+
+
+def write_all(outputs: Sequence[Output]) -> list[Path]:
+    """Write every file into a hidden folder beside the first and move them into place together.
+
+    Raises ``UserError`` where one of them can't be written (a full disk, say): then none of them has changed.
+    """
+    targets = [path for path, _ in outputs]
+    twice = {path for path in targets if targets.count(path) > 1}
+    if twice:
+        raise UserError(f"two outputs have the name {twice.pop()}; give each a name of its own")
+    for path in targets:
+        if path.exists() and not path.is_file():
+            raise UserError(f"cannot write {path}: it is {'a folder' if path.is_dir() else 'no regular file'}; name a file")
+        if not path.parent.is_dir():
+            raise UserError(f"cannot write {path}: the folder {path.parent} does not exist; make it, or name another")
+    path = targets[0]
+    with contextlib.ExitStack() as stack:
+        try:
+            stages = {folder: Path(stack.enter_context(_beside(folder))) for folder in {path.parent for path in targets}}
+            for path, write in outputs:
+                write(stages[path.parent] / path.name)
+            for path in targets:
+                (stages[path.parent] / path.name).replace(path)
+        except (OSError, UserError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError):
+                raise
+            raise UserError(f"cannot write {path}: {cause.strerror or cause}; nothing was written") from error
+    return targets
+
+
+def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix=".eda-plugin-", dir=folder, ignore_cleanup_errors=True)
+
+
+def write_json(value: object, path: Path) -> None:
+    """``value`` as indented JSON; NaN has no place in it."""
+    path.write_text(json.dumps(value, indent=2, allow_nan=False, default=str) + "\n", encoding="utf-8")

@@ -1,0 +1,90 @@
+"""Look at libraries: what is in them, whether they follow the rules, how far two of them are apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eda_plugin.domain import Library
+from eda_plugin.domain.quantity import group_of
+from eda_plugin.flow.session import Session
+
+if TYPE_CHECKING:
+    from eda_plugin.qa.compare import Comparison
+    from eda_plugin.qa.findings import Finding
+
+__all__ = ["Summary", "check", "compare", "summarize"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one library holds. ``values`` and ``missing`` count numbers by group of quantities."""
+
+    name: str
+    source: str
+    corner: str
+    process: str
+    voltage: float
+    temperature: float
+    cells: int
+    tables: int
+    values: dict[str, int]
+    missing: dict[str, int]
+    time_unit: float
+    capacitance_unit: float
+    thresholds: dict[str, float]
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON-able form."""
+        return asdict(self)
+
+
+def summarize(library: Library) -> Summary:
+    """Count what ``library`` holds."""
+    values: Counter[str] = Counter()
+    missing: Counter[str] = Counter()
+    known = np.concatenate([[0], np.cumsum(np.isfinite(library.values))])
+    sizes = np.diff(library.start)
+    there = known[library.start[1:]] - known[library.start[:-1]]
+    for key, size, count in zip(library.keys, sizes, there, strict=True):
+        group = group_of(key.quantity)
+        values[group] += int(size)
+        missing[group] += int(size - count)
+    return Summary(
+        name=library.name,
+        source=library.source,
+        corner=library.corner.name,
+        process=library.corner.process,
+        voltage=library.corner.voltage,
+        temperature=library.corner.temperature,
+        cells=len({key.cell for key in library.keys} | {cell.name for cell in library.cells}),
+        tables=len(library),
+        values=dict(sorted(values.items())),
+        missing={group: count for group, count in sorted(missing.items()) if count},
+        time_unit=library.header.time,
+        capacitance_unit=library.header.capacitance,
+        thresholds=dict(library.header.thresholds),
+    )
+
+
+def check(libraries: Sequence[Library], *, rules: Sequence[str] = (), session: Session | None = None) -> list[Finding]:
+    """Apply the rules (all, or those named) to each library and across them; the built-in ones and the plugins'."""
+    from eda_plugin.qa import checks
+
+    session = session or Session.load()
+    with session.errors_told():
+        registry = session.plugins.checks
+        return checks.run(libraries, registry.select(rules) if rules else tuple(registry))
+
+
+def compare(one: Library, two: Library, *, rtol: float = 0.02, atol: float = 2e-12, session: Session | None = None) -> Comparison:
+    """How far ``one`` is from ``two`` (the reference), table by table; a time is equal within ``rtol`` or ``atol`` seconds."""
+    from eda_plugin.qa.compare import compare as compared
+
+    session = session or Session.load()
+    with session.errors_told():
+        return compared(one, two, rtol=rtol, atol_time=atol)
