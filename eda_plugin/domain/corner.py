@@ -92,6 +92,16 @@ class Corner:
             return None
         return cls(process, voltage, temperature)
 
+    @staticmethod
+    def process_in(text: str) -> str | None:
+        """The process that a library's or file's name states, voltage and temperature or none beside it.
+
+        >>> Corner.process_in("cells__ss_typical_box"), Corner.process_in("cells")
+        ('ss', None)
+        """
+        parts = re.split(r"__|[_.\s/]+", text)
+        return next((part.lower() for part in parts if _PART_P.match(part)), None)
+
 
 def process_axes(process: str) -> tuple[float, float] | None:
     """Speed of the NMOS and of the PMOS device by the usual two-letter names: slow -1, typical 0, fast +1.

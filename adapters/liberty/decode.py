@@ -1,0 +1,75 @@
+"""Numbers of many places of a text at once, decoded by numpy; the slow path only looks for the culprit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.adapters.liberty.scan import COMMENT
+from eda_plugin.errors import UserError
+
+__all__ = ["decode"]
+
+_BLANKS = b', "\\\n\r\t\f\v'
+_TO_BLANK = bytes(0x20 if byte in _BLANKS else byte for byte in range(256))
+_NUMERIC = b"0123456789+-.eE" + _BLANKS
+_MARK = b" nan "  # between two places: a word that no place may hold
+
+Refuse = Callable[[int, str, str], UserError]
+
+
+def decode(
+    text: bytes, left: NDArray[np.integer], right: NDArray[np.integer], refuse: Refuse
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """All numbers between ``left[i]`` and ``right[i]`` of the text, and how many each of the places holds.
+
+    Numbers may be separated by blanks, commas, quotes, or escaped line ends. Raises what ``refuse(offset, message, token)`` makes for a
+    word that is no finite number.
+    """
+    if len(left) == 0:
+        return np.zeros(0), np.zeros(0, dtype=np.int64)
+    pieces: Sequence[bytes] = [text[a:b] for a, b in zip(left.tolist(), right.tolist(), strict=True)]
+    joined = _MARK.join(pieces)
+    if b"/*" in joined:
+        pieces = [COMMENT.sub(_blanked, piece) for piece in pieces]
+        joined = _MARK.join(pieces)
+    if joined.translate(None, delete=_NUMERIC) == b"nan" * (len(pieces) - 1):
+        try:
+            flat = np.fromstring(joined.translate(_TO_BLANK).decode("ascii"), dtype=np.float64, sep=" ")
+        except ValueError:
+            flat = np.zeros(0)
+        marks = np.flatnonzero(np.isnan(flat))
+        known = np.isfinite(flat)
+        if len(marks) == len(pieces) - 1 and int(known.sum()) + len(marks) == len(flat):
+            counts = np.diff(marks, prepend=-1, append=len(flat)) - 1
+            return flat[known], counts.astype(np.int64)
+    return _one_by_one(pieces, left, refuse)
+
+
+def _blanked(found: object) -> bytes:
+    return b" " * len(found[0])  # type: ignore[index]
+
+
+def _one_by_one(pieces: Sequence[bytes], left: NDArray[np.integer], refuse: Refuse) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The slow, obvious twin: a word at a time, so that an error names the word and its place."""
+    values: list[float] = []
+    counts: list[int] = []
+    for piece, offset in zip(pieces, left.tolist(), strict=True):
+        clean = piece.translate(_TO_BLANK)
+        at = 0
+        words = clean.split()
+        for word in words:
+            at = clean.index(word, at)
+            try:
+                number = float(word) if b"_" not in word else np.nan
+            except ValueError:
+                number = np.nan
+            if not np.isfinite(number):
+                token = word.decode("latin-1")
+                raise refuse(offset + at, "expected a finite number", token)
+            values.append(number)
+            at += len(word)
+        counts.append(len(words))
+    return np.array(values, dtype=np.float64), np.array(counts, dtype=np.int64)
