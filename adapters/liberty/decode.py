@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -48,8 +49,8 @@ def decode(
     return _one_by_one(pieces, left, refuse)
 
 
-def _blanked(found: object) -> bytes:
-    return b" " * len(found[0])  # type: ignore[index]
+def _blanked(found: re.Match[bytes]) -> bytes:
+    return b" " * (found.end() - found.start())
 
 
 def _one_by_one(pieces: Sequence[bytes], left: NDArray[np.integer], refuse: Refuse) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -128,7 +128,7 @@ class Index:
         return unquote(self.raw(row).split(b",", 1)[0])
 
     def name_of(self, row: int) -> str:
-        return self.names[self.name[row]]
+        return self.names[int(self.name[row])]
 
     def body(self, row: int) -> int:
         """Offset just after the opening brace of a group."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.adapters.liberty.axes import Axes
+from eda_plugin.adapters.liberty.axes import NO_AXES, Axes
 from eda_plugin.adapters.liberty.decode import decode
 from eda_plugin.adapters.liberty.header import PINS, names_in
 from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP, SIMPLE, Index, unquote
@@ -19,6 +19,7 @@ from eda_plugin.domain.quantity import CAPACITANCE, CONSTRAINT, LIMIT, POWER, TI
 
 __all__ = ["Entries", "read_entries"]
 
+_Base = tuple[str, str, str, str, str, str, str]  # a TableKey without nth
 _OF_TIMING = frozenset(TIMING + CONSTRAINT + VARIATION)
 _OF_POWER = frozenset(POWER)
 _PIN_NUMBERS = CAPACITANCE + LIMIT
@@ -46,7 +47,7 @@ class _Found:
     """One place of the text, and the keys (without ``nth``) of what stands there: several for a list of pins."""
 
     row: int
-    bases: tuple[tuple[str, ...], ...]
+    bases: tuple[_Base, ...]
     owner: int
     value: int
     table: bool
@@ -62,17 +63,15 @@ def read_entries(source: Source, header: Header, library: int) -> Entries:
     )
     keys: list[TableKey] = []
     rows: list[_Found] = []
-    seen: dict[tuple[str, ...], int] = {}
+    seen: dict[_Base, int] = {}
     for place in found:
         for base in place.bases:
             nth = seen[base] = seen.get(base, -1) + 1
-            keys.append(TableKey(*base, nth))  # type: ignore[arg-type]
+            keys.append(TableKey(*base, nth))
             rows.append(place)
     axes = Axes(source, header, library)
-    axis = np.array(
-        [axes.of(place.owner, key) if place.table else (-1, -1, -1) for place, key in zip(rows, keys, strict=True)], dtype=np.int32
-    )
-    axis = axis.reshape(len(keys), RANK)
+    placed = [axes.of(place.owner, key.quantity) if place.table else NO_AXES for place, key in zip(rows, keys, strict=True)]
+    axis = np.array(placed, dtype=np.int32).reshape(len(keys), RANK)
     owner = np.array([place.owner for place in rows], dtype=np.int64)
     value = np.array([place.value for place in rows], dtype=np.int64)
     lengths = np.array([len(one) for one in axes.found] + [1], dtype=np.int64)[axis]
