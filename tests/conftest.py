@@ -65,7 +65,7 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(
             [sys.executable, "-m", "eda_plugin", *map(str, arguments)],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **environment},
+            env={**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH", str(ROOT)), "COLUMNS": "140", **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -73,3 +73,27 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """``install("name", code)`` installs a plugin the way a wheel would: a module and the entry point that names it.
+
+    It is found in this process and, through PYTHONPATH, in those that it starts.
+    """
+    site = tmp_path / "site"
+
+    def make(name: str, code: str, *, distribution: str = "", version: str = "1.0", target: str = "") -> Path:
+        distribution = distribution or f"{name}-plugin"
+        module = f"plugin_{name}_{abs(hash((str(tmp_path), name))) % 10**8}"
+        site.mkdir(exist_ok=True)
+        (site / f"{module}.py").write_text(code, encoding="utf-8")
+        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[eda_plugin]\n{name} = {module}{target}\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(site)
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(ROOT)]))
+        return site
+
+    return make

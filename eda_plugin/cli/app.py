@@ -18,7 +18,7 @@ from eda_plugin.cli import commands
 from eda_plugin.errors import EdaPluginError
 from eda_plugin.hooks.manager import Plugins
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "run"]
 
 FAULT = 70
 
@@ -54,11 +54,12 @@ def app(disable_plugin: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and end the process with its status."""
-    sys.exit(_run(arguments))
+    """End the process with the status of the command line."""
+    sys.exit(run(arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line on ``arguments`` (``sys.argv`` where there are none) and return its exit status."""
     try:
         status = app.main(args=None if arguments is None else list(arguments), prog_name="eda-plugin", standalone_mode=False)
     except click.ClickException as error:

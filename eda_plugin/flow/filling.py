@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FillResult", "fill"]
 
+SHOWN = 10
+"""Findings that an error's text lists."""
+
 
 @dataclass(frozen=True, eq=False)
 class FillResult:
@@ -154,24 +157,21 @@ def fill(
 
 
 def _gate(filled: Library, anchors: Sequence[Library], template: Library, *, strict: bool) -> tuple[Library, tuple[Finding, ...]]:
-    from eda_plugin.qa.findings import Severity
     from eda_plugin.qa.gate import gate
 
     result = gate(filled, anchors, template)
-    faults = [found for found in result.findings if found.severity is Severity.ERROR]
     missing = ~np.isfinite(result.library.values)
-    if missing.any() and not faults:
+    faults = result.violations if strict else result.errors if missing.any() else ()
+    if faults:
+        shown = "\n".join(f"  {found}" for found in faults[:SHOWN])
+        more = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise FindingsError(f"the filled corner does not pass the checks ({len(faults)} findings); nothing was written\n{shown}{more}")
+    if missing.any():
         row = int(np.searchsorted(result.library.start, np.flatnonzero(missing)[0], side="right")) - 1
         raise FindingsError(
             f"the model left {int(missing.sum())} values missing, the first in {result.library.keys[row]}; nothing was written"
         )
-    if strict:
-        faults += [found for found in result.findings if found.severity is Severity.REPAIRED]
-    if missing.any() or (strict and faults):
-        shown = "\n".join(f"  {found}" for found in faults[:10])
-        more = f"\n  and {len(faults) - 10} more" if len(faults) > 10 else ""
-        raise FindingsError(f"the filled corner does not pass the checks ({len(faults)} findings); nothing was written\n{shown}{more}")
-    return result.library, tuple(result.findings)
+    return result.library, result.findings
 
 
 def _origins(library: Library) -> dict[str, int]:

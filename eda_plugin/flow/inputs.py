@@ -21,6 +21,7 @@ __all__ = [
     "check_anchors",
     "check_measured",
     "expand",
+    "load_first",
     "make_template",
     "name_at",
     "nearest",
@@ -246,7 +247,14 @@ def read_points(measured: Points | str | Path, template: Library) -> Points:
     path = Path(measured)
     if not path.is_file():
         raise UserError(f"measured points {path}: no such file")
-    return points.read(path, header=template.header)
+    return points.read(path, header=template.header, load_first=load_first(template))
+
+
+def load_first(template: Library) -> bool:
+    """Whether the first axis of the template's delay tables is the load: what ``index_1`` of a plan then is."""
+    tables = (template.axis[row] for row, key in enumerate(template.keys) if key.quantity in DELAY)
+    first = next((axes[0] for axes in tables if axes[0] >= 0), None)
+    return first is not None and template.axes[first].is_load
 
 
 def check_measured(measured: Points, template: Library) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from eda_plugin.domain import Corner, Library, Points, hull_distance, process_axes
 from eda_plugin.errors import UserError
-from eda_plugin.flow.inputs import check_anchors, check_measured, make_template, nearest, read_template, simulations
+from eda_plugin.flow.inputs import check_anchors, check_measured, load_first, make_template, nearest, read_template, simulations
 from eda_plugin.flow.outputs import write_all
 from eda_plugin.flow.session import Session
 from eda_plugin.hooks.manager import Plugins
@@ -41,7 +41,8 @@ class Plan:
         """Write the plan's columns as CSV or Parquet (docs/cli.md), in the template's units."""
         from eda_plugin.adapters import points
 
-        return write_all([(Path(path), lambda out: points.write(self.points, out, header=self.template.header, answered=False))])[0]
+        header, first = self.template.header, load_first(self.template)
+        return write_all([(Path(path), lambda out: points.write(self.points, out, header=header, answered=False, load_first=first))])[0]
 
 
 def budget_count(text: str | float, total: int) -> int:
