@@ -1,6 +1,18 @@
 """HSPICE output files: measure results, and the mapping that makes timing points of them."""
 
+from eda_plugin.adapters.hspice.mapping import Mapping, read_mapping, read_points
 from eda_plugin.adapters.hspice.measure import MeasureFile, MeasureHeader, is_measure, read_alters, read_measure, stream_measure
 from eda_plugin.adapters.hspice.writer import write_measure
 
-__all__ = ["MeasureFile", "MeasureHeader", "is_measure", "read_alters", "read_measure", "stream_measure", "write_measure"]
+__all__ = [
+    "Mapping",
+    "MeasureFile",
+    "MeasureHeader",
+    "is_measure",
+    "read_alters",
+    "read_mapping",
+    "read_measure",
+    "read_points",
+    "stream_measure",
+    "write_measure",
+]

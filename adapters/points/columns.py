@@ -181,7 +181,7 @@ def write_table(table: pa.Table, path: str | Path) -> None:
             pyarrow.parquet.write_table(table, part, compression="zstd")
         elif target.name.lower().endswith((".csv", ".csv.gz")):
             data = _csv(table)
-            part.write_bytes(gzip.compress(data, mtime=0) if target.suffix.lower() == ".gz" else data)
+            part.write_bytes(gzip.compress(data, 6, mtime=0) if target.suffix.lower() == ".gz" else data)
         else:
             raise UserError(f"cannot write {target}: unknown ending {target.suffix!r}; expected .csv, .csv.gz or .parquet")
 
