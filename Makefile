@@ -1,0 +1,32 @@
+# make demo: set up, fill two corners that were left out of the example library, compare with the simulated truth.
+# make test: set up, run all tests.
+
+.PHONY: demo test lint clean
+.DEFAULT_GOAL := demo
+
+ENV := .venv
+BIN := $(ENV)/bin
+SUITABLE := import sys, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
+PYTEST_OPTIONS ?= -q
+
+demo: $(ENV)/.ready
+	$(BIN)/python examples/hkmg22/demo.py
+
+test: $(ENV)/.ready
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+lint: $(ENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(ENV) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+
+$(ENV)/.ready: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv found; install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(ENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
