@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from eda_plugin.adapters.liberty.document import Document, corner_of, open_document
+from eda_plugin.adapters.liberty.write import WriteReport, write
 from eda_plugin.domain import Corner, Library
 
-__all__ = ["Document", "corner_of", "open_document", "read"]
+__all__ = ["Document", "WriteReport", "corner_of", "open_document", "read", "write"]
 
 
 def read(path: str | Path, *, corner: Corner | None = None, name: str | None = None) -> Library:

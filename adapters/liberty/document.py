@@ -15,7 +15,7 @@ from eda_plugin.adapters.liberty.tables import Entries, read_entries
 from eda_plugin.domain import Corner, Header, Library, Origin
 from eda_plugin.errors import UserError
 
-__all__ = ["Document", "corner_of", "open_document"]
+__all__ = ["Document", "corner_of", "library_rows", "open_document"]
 
 
 class Document:
@@ -27,7 +27,7 @@ class Document:
 
     def __init__(self, source: Source, name: str | None = None) -> None:
         self.source = source
-        rows = [int(row) for row in source.index.children(-1, GROUP) if source.index.name_of(int(row)) == "library"]
+        rows = library_rows(source)
         self.names = tuple(source.index.argument(row) for row in rows)
         wanted = [row for row, known in zip(rows, self.names, strict=True) if name in (None, known)]
         if not wanted:
@@ -83,6 +83,11 @@ class Document:
         A group counts once, under its own name: what is inside it is not counted again.
         """
         return dict(Counter[str]().most_common())
+
+
+def library_rows(source: Source) -> list[int]:
+    """Rows of the library groups of a file."""
+    return [row for row in source.index.children(-1, GROUP).tolist() if source.index.name_of(row) == "library"]
 
 
 def open_document(path: str | Path, name: str | None = None) -> Document:

@@ -111,10 +111,16 @@ class Index:
         rows = self.rows([name], kind)
         return dict(zip(self.parent[rows].tolist(), rows.tolist(), strict=True))
 
+    @cached_property
+    def _family(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        order = np.argsort(self.parent, kind="stable")
+        return order, self.parent[order]
+
     def children(self, row: int, kind: int | None = None) -> NDArray[np.int64]:
-        """Rows directly inside a group (-1: of the file)."""
-        found = self.parent == row
-        return np.flatnonzero(found if kind is None else found & (self.kind == kind))
+        """Rows directly inside a group (-1: of the file), in the text's order."""
+        order, parents = self._family
+        found = order[np.searchsorted(parents, row) : np.searchsorted(parents, row, side="right")]
+        return found if kind is None else found[self.kind[found] == kind]
 
     def raw(self, row: int) -> bytes:
         return self.text[self.left[row] : self.right[row]]

@@ -1,0 +1,270 @@
+"""Writing Liberty: the numbers of a library put into a template's text, all else byte for byte."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.adapters.liberty.axes import INDICES, axis_unit
+from eda_plugin.adapters.liberty.ccs import drop_models
+from eda_plugin.adapters.liberty.corner_text import follow_corner, put_note, stated_corner
+from eda_plugin.adapters.liberty.document import Document, library_rows
+from eda_plugin.adapters.liberty.edit import Edits, spelled
+from eda_plugin.adapters.liberty.header import PINS, names_in
+from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP
+from eda_plugin.adapters.liberty.source import load
+from eda_plugin.domain import Library, TableKey
+from eda_plugin.domain.quantity import group_of, si_unit
+from eda_plugin.errors import TableError, UserError
+from eda_plugin.files import replace_atomically
+
+__all__ = ["WriteReport", "write"]
+
+_WORD = re.compile(rb'/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/|([^\s,"\\/]++)')
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What writing did: tables and numbers whose text was changed, inserted where the template had none, left as they were spelled; and
+    how many groups of each name were dropped because they hold another corner's models."""
+
+    replaced: int = 0
+    inserted: int = 0
+    kept: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def write(
+    library: Library,
+    out: str | Path,
+    *,
+    template: str | Path | Document | None = None,
+    note: str = "",
+    corner_attributes: bool = True,
+    keep_ccs: bool = False,
+) -> WriteReport:
+    """Write a library as Liberty, compressed where ``out`` ends in ``.gz`` or ``.xz``. Nothing is left behind on an error.
+
+    ``template`` is the text that the numbers go into, by default the file that the library was read from. A number that the template
+    already says (as float64) keeps its spelling, others get nine significant digits. ``corner_attributes``: library name, operating
+    conditions, nominal values and supply rails follow ``library.corner``. ``note`` goes into the library's comment. Where the corner is
+    not the template's, current-source models and LVF tables that the library lacks are dropped, the former unless ``keep_ccs``.
+    Pins that share one group (``pin (A B)``) share its text: the first one's numbers are written.
+
+    Raises ``TableError`` for a value that is missing or not finite, ``UserError`` for a table that has no place in the template.
+    """
+    document = _document(library, template)
+    edits = Edits(document.source)
+    writer = _Writer(document, library, edits)
+    writer.run()
+    dropped: Counter[str] = Counter()
+    if stated_corner(document) not in (None, library.corner):
+        dropped = drop_models(document, edits, keep_ccs, writer.placed)
+    if corner_attributes:
+        follow_corner(document, edits, library.name, library.corner)
+    if note:
+        put_note(document, edits, note)
+    data = edits.apply() if len(edits) or document.source.includes else document.text
+    path = Path(out)
+    with replace_atomically(path) as part:
+        part.write_bytes(_compressed(data, path.suffix))
+    return WriteReport(writer.replaced, writer.inserted, writer.kept, dict(dropped))
+
+
+def _document(library: Library, template: str | Path | Document | None) -> Document:
+    if isinstance(template, Document):
+        return template
+    path = template if template is not None else library.source
+    if not path:
+        raise UserError(f"library {library.name}: it was read from no file; name the template that its numbers go into")
+    source = load(path)
+    return Document(source, library.name if len(library_rows(source)) > 1 else None)
+
+
+def _compressed(data: bytes, suffix: str) -> bytes:
+    if suffix == ".gz":
+        return gzip.compress(data, compresslevel=6, mtime=0)
+    return lzma.compress(data, preset=3) if suffix == ".xz" else data
+
+
+class _Writer:
+    """Compares a library's numbers with what a document says and edits what differs."""
+
+    def __init__(self, document: Document, library: Library, edits: Edits) -> None:
+        self.document, self.library, self.edits = document, library, edits
+        self.replaced = self.inserted = self.kept = 0
+        self.placed: set[int] = set()
+
+    def run(self) -> None:
+        library, entries = self.library, self.document.entries
+        self._refuse_missing()
+        there = {key: row for row, key in enumerate(entries.keys)}
+        target = np.array([there.get(key, -1) for key in library.keys], dtype=np.int64)
+        self._refuse_unfilled(set(target[target >= 0].tolist()))
+        self.placed = set(entries.owner[target[target >= 0]].tolist())
+        _, first = np.unique(_place(entries.owner, entries.value, target), return_index=True)
+        rows = np.sort(first)
+        with_place = rows[target[rows] >= 0]
+        same_axes = self._same_axes(with_place, target[with_place])
+        alike, odd = with_place[same_axes], with_place[~same_axes]
+        equal = self._equal(alike, target[alike])
+        self.kept = int(sum(whole for _, whole in equal))
+        for row, (same, whole) in zip(alike.tolist(), equal, strict=True):
+            if not whole:
+                self._put(row, int(target[row]), same)
+        for row in odd.tolist():
+            self._put_axes(row, int(target[row]))
+        strangers = [library.keys[row] for row in rows[target[rows] < 0].tolist()]
+        self._insert_scalars(strangers)
+
+    def _refuse_missing(self) -> None:
+        library = self.library
+        bad = np.flatnonzero(~np.isfinite(library.values))
+        if len(bad):
+            row = int(np.searchsorted(library.start, bad[0], side="right")) - 1
+            tables = len(np.unique(np.searchsorted(library.start, bad, side="right")))
+            message = f"{len(bad)} value(s) in {tables} table(s) are missing, this one first; fill them, nothing was written"
+            raise TableError(message, corner=library.corner, arc=library.keys[row].arc, quantity=library.keys[row].quantity)
+
+    def _refuse_unfilled(self, filled: set[int]) -> None:
+        """Numbers of the template that the library lacks would stand as this corner's own."""
+        keys = self.document.entries.keys
+        if len(filled) >= len(keys) or stated_corner(self.document) in (None, self.library.corner):
+            return
+        left = [key for row, key in enumerate(keys) if row not in filled and group_of(key.quantity) != "variation"]
+        if left:
+            key = left[0]
+            message = f"{len(left)} table(s) of the template {self.document.path}, of another corner, have no number in the library"
+            raise TableError(message, corner=self.library.corner, arc=key.arc, quantity=key.quantity)
+
+    def _same_axes(self, rows: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each table stands on the axes that the text gives it."""
+        pool: dict[bytes, int] = {}
+        mine, theirs = (
+            np.array([*(pool.setdefault(axis.values.tobytes(), len(pool)) for axis in axes), -1], dtype=np.int64)
+            for axes in (self.library.axes, self.document.entries.axes)
+        )
+        same: NDArray[np.bool_] = (mine[self.library.axis[rows]] == theirs[self.document.entries.axis[target]]).all(axis=1)
+        return same
+
+    def _equal(self, rows: NDArray[np.int64], target: NDArray[np.int64]) -> list[tuple[NDArray[np.bool_], bool]]:
+        """For each table: which of its values the text says already, and whether all."""
+        library, entries = self.library, self.document.entries
+        size = library.start[rows + 1] - library.start[rows]
+        ends = np.cumsum(size)
+        inside = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - size, size)
+        mine = library.values[inside + np.repeat(library.start[rows], size)]
+        same = mine == entries.numbers[inside + np.repeat(entries.start[target], size)]
+        whole = np.logical_and.reduceat(same, ends - size) if len(ends) else np.zeros(0, dtype=bool)
+        return list(zip(np.split(same, ends[:-1]), whole.tolist(), strict=True)) if len(ends) else []
+
+    def _words(self, row: int) -> list[bytes]:
+        library = self.library
+        factor = self.document.header.factor(si_unit(library.keys[row].quantity))
+        numbers = library.values[library.start[row] : library.start[row + 1]] / factor
+        return spelled(numbers)
+
+    def _put(self, row: int, entry: int, same: NDArray[np.bool_]) -> None:
+        index, entries = self.document.index, self.document.entries
+        place = int(entries.value[entry])
+        words = self._words(row)
+        if place < 0:
+            self._insert(int(entries.owner[entry]), self.library.keys[row], words)
+            return
+        raw = index.raw(place)
+        old = [found[1] for found in _WORD.finditer(raw) if found[1]]
+        if len(old) == len(words):
+            words = [before if keep else word for word, before, keep in zip(words, old, same.tolist(), strict=True)]
+            fresh = iter(words)
+            new = _WORD.sub(lambda found: next(fresh) if found[1] else found[0], raw)
+        else:
+            new = self._layout(row, words, self.edits.style.indent(int(index.start[place])))
+        self.edits.replace(int(index.left[place]), int(index.right[place]), new)
+        self.replaced += 1
+
+    def _layout(self, row: int, words: Sequence[bytes], indent: bytes) -> bytes:
+        lengths = [len(self.library.axes[a]) for a in self.library.axis[row] if a >= 0]
+        return self.edits.style.table(words, lengths[-1] if lengths else 1, indent)
+
+    def _insert(self, owner: int, key: TableKey, words: Sequence[bytes]) -> None:
+        index, style = self.document.index, self.edits.style
+        self.inserted += 1
+        if key.timing_type in ("leakage", "pin"):
+            self.edits.insert_into(owner, style.simple("value" if key.quantity == "leakage_power" else key.quantity, words[0]))
+            return
+        row = self.library.position[key]
+        own = [int(child) for child in index.children(owner, COMPLEX) if index.name_of(int(child)) in INDICES]
+        last = own[-1] if own else -1
+        indent = style.indent(int(index.start[last])) if own else self.edits.indent_in(owner)
+        statement = style.complex("values", self._layout(row, words, indent))
+        if own:
+            self.edits.insert_after(last, owner, statement)
+        else:
+            self.edits.insert_into(owner, statement)
+
+    def _put_axes(self, row: int, entry: int) -> None:
+        """A table on other axes than the text has: indices and values are written anew."""
+        library, entries, index = self.library, self.document.entries, self.document.index
+        key = library.keys[row]
+        axes = [library.axes[a] for a in library.axis[row] if a >= 0]
+        old = [entries.axes[a] for a in entries.axis[entry] if a >= 0]
+        if len(axes) != len(old):
+            message = f"has {len(axes)} axes where the template has {len(old)}; take a template of the same form"
+            raise TableError(message, corner=library.corner, arc=key.arc, quantity=key.quantity)
+        owner, place = int(entries.owner[entry]), int(entries.value[entry])
+        own = {index.name_of(int(child)): int(child) for child in index.children(owner, COMPLEX)}
+        style = self.edits.style
+        for name, axis, before in zip(INDICES, axes, old, strict=False):
+            if np.array_equal(axis.values, before.values):
+                continue
+            numbers = style.list(spelled(axis.values / self.document.header.factor(axis_unit(axis.variable)), 12))
+            if name in own:
+                self.edits.replace(int(index.left[own[name]]), int(index.right[own[name]]), numbers)
+            else:
+                self.edits.insert_after(-1, owner, style.complex(name, numbers))
+        words = self._words(row)
+        if place < 0:
+            self._insert(owner, key, words)
+            return
+        new = self._layout(row, words, style.indent(int(index.start[place])))
+        self.edits.replace(int(index.left[place]), int(index.right[place]), new)
+        self.replaced += 1
+
+    def _insert_scalars(self, keys: Sequence[TableKey]) -> None:
+        """Numbers that the template does not even name: of cells and pins alone, which are found by their names."""
+        if not keys:
+            return
+        index, document = self.document.index, self.document
+        homes: dict[tuple[str, str], int] = {}
+        for row in index.children(document.row, GROUP).tolist():
+            if index.name_of(row) == "cell":
+                cell = index.argument(row)
+                homes[cell, ""] = row
+                inside = [child for child in index.children(row, GROUP).tolist() if index.name_of(child) in PINS]
+                for pin in inside:
+                    inside += [child for child in index.children(pin, GROUP).tolist() if index.name_of(child) in PINS]
+                    for name in names_in(index.raw(pin)):
+                        homes.setdefault((cell, name), pin)
+        done: set[tuple[int, str]] = set()
+        for key in keys:
+            home = homes.get((key.cell, key.pin))
+            if home is None or key.nth or not (key.timing_type == "pin" or key.quantity == "cell_leakage_power"):
+                message = f"the template {document.path} has no place for it; take a template that names this arc"
+                raise TableError(message, corner=self.library.corner, arc=key.arc, quantity=key.quantity)
+            if (home, key.quantity) not in done:  # pins that share a group share the number
+                done.add((home, key.quantity))
+                self._insert(home, key, self._words(self.library.position[key]))
+
+
+def _place(owner: NDArray[np.int64], value: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each place of the text, negative where there is none; pins that share a group share the place."""
+    nowhere = -1 - np.arange(len(target))
+    return np.where(target >= 0, np.where(value >= 0, value, owner)[target], nowhere) if len(owner) else nowhere
