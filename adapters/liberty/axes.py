@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eda_plugin.adapters.liberty.decode import decode
+from eda_plugin.adapters.liberty.decode import decode_one
 from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP
 from eda_plugin.adapters.liberty.source import Source
 from eda_plugin.domain import Axis, Header
@@ -72,7 +72,7 @@ class Axes:
 
     def _axis(self, variable: str, row: int) -> int:
         index = self.source.index
-        numbers, _ = decode(index.text, index.left[[row]], index.right[[row]], self.source.error)
+        numbers = decode_one(index.text, int(index.left[row]), int(index.right[row]), self.source.error)
         if len(numbers) == 0:
             raise self.source.error(int(index.start[row]), f"{index.name_of(row)} holds no number")
         axis = Axis(variable, numbers * self.header.factor(axis_unit(variable)))

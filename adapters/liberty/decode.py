@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from eda_plugin.adapters.liberty.scan import COMMENT
 from eda_plugin.errors import UserError
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_one"]
 
 _BLANKS = b', "\\\n\r\t\f\v'
 _TO_BLANK = bytes(0x20 if byte in _BLANKS else byte for byte in range(256))
@@ -47,6 +48,17 @@ def decode(
             counts = np.diff(marks, prepend=-1, append=len(flat)) - 1
             return flat[known], counts.astype(np.int64)
     return _one_by_one(pieces, left, refuse)
+
+
+def decode_one(text: bytes, left: int, right: int, refuse: Refuse) -> NDArray[np.float64]:
+    """The few numbers between two offsets: quicker than ``decode`` for an axis, the same numbers and errors."""
+    piece = text[left:right]
+    if not piece.translate(None, delete=_NUMERIC):
+        with contextlib.suppress(ValueError):
+            numbers = np.array([float(word) for word in piece.translate(_TO_BLANK).split()])
+            if np.isfinite(numbers).all():
+                return numbers
+    return decode(text, np.array([left]), np.array([right]), refuse)[0]
 
 
 def _blanked(found: re.Match[bytes]) -> bytes:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eda_plugin.adapters.liberty.scan import COMPLEX, SIMPLE, Index
 from eda_plugin.adapters.liberty.source import Source
 from eda_plugin.errors import InternalError
 
-__all__ = ["Edits", "Style", "spelled"]
+__all__ = ["SPELLING", "Edits", "Style", "spelled"]
+
+SPELLING = b"%.9g"  # nine significant digits: a nanosecond to the attosecond
 
 _LEADING = re.compile(rb"[ \t]*")
 _BLANK_LINE = re.compile(rb"[ \t]*\r?\n[ \t]*(?=\r?\n)")
@@ -177,7 +178,5 @@ class Edits:
         return b"".join(parts)
 
 
-def spelled(numbers: NDArray[np.float64], digits: int = 9) -> list[bytes]:
-    """Decimal spelling with so many significant digits, without trailing zeros; 0 is ``0.0``."""
-    form = b"%%.%dg" % digits
-    return [form % number if number else b"0.0" for number in numbers.tolist()]
+def spelled(numbers: Iterable[float], form: bytes = SPELLING) -> list[bytes]:
+    return [form % number if number else b"0.0" for number in numbers]

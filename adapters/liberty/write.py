@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from eda_plugin.adapters.liberty.axes import INDICES, axis_unit
 from eda_plugin.adapters.liberty.ccs import drop_models
 from eda_plugin.adapters.liberty.corner_text import follow_corner, put_note, stated_corner
 from eda_plugin.adapters.liberty.document import Document, library_rows
-from eda_plugin.adapters.liberty.edit import Edits, spelled
+from eda_plugin.adapters.liberty.edit import SPELLING, Edits, spelled
 from eda_plugin.adapters.liberty.header import PINS, names_in
 from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP
 from eda_plugin.adapters.liberty.source import load
@@ -115,11 +116,12 @@ class _Writer:
         with_place = rows[target[rows] >= 0]
         same_axes = self._same_axes(with_place, target[with_place])
         alike, odd = with_place[same_axes], with_place[~same_axes]
-        equal = self._equal(alike, target[alike])
-        self.kept = int(sum(whole for _, whole in equal))
-        for row, (same, whole) in zip(alike.tolist(), equal, strict=True):
-            if not whole:
-                self._put(row, int(target[row]), same)
+        same, begin, whole = self._equal(alike, target[alike])
+        self.kept = int(whole.sum())
+        ends = np.append(begin[1:], len(same))
+        for place in np.flatnonzero(~whole).tolist():
+            row = int(alike[place])
+            self._put(row, int(target[row]), same[begin[place] : ends[place]])
         for row in odd.tolist():
             self._put_axes(row, int(target[row]))
         strangers = [library.keys[row] for row in rows[target[rows] < 0].tolist()]
@@ -155,40 +157,54 @@ class _Writer:
         same: NDArray[np.bool_] = (mine[self.library.axis[rows]] == theirs[self.document.entries.axis[target]]).all(axis=1)
         return same
 
-    def _equal(self, rows: NDArray[np.int64], target: NDArray[np.int64]) -> list[tuple[NDArray[np.bool_], bool]]:
-        """For each table: which of its values the text says already, and whether all."""
+    def _equal(self, rows: NDArray[np.int64], target: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]:
+        """Which values the text says already, table after table; where each table begins; for which tables that is so of all."""
         library, entries = self.library, self.document.entries
         size = library.start[rows + 1] - library.start[rows]
-        ends = np.cumsum(size)
-        inside = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - size, size)
+        begin = np.cumsum(size) - size
+        if len(rows) == 0:
+            return np.zeros(0, dtype=bool), begin, np.zeros(0, dtype=bool)
+        inside = np.arange(int(size.sum())) - np.repeat(begin, size)
         mine = library.values[inside + np.repeat(library.start[rows], size)]
         same = mine == entries.numbers[inside + np.repeat(entries.start[target], size)]
-        whole = np.logical_and.reduceat(same, ends - size) if len(ends) else np.zeros(0, dtype=bool)
-        return list(zip(np.split(same, ends[:-1]), whole.tolist(), strict=True)) if len(ends) else []
+        return same, begin, np.logical_and.reduceat(same, begin)
+
+    @cached_property
+    def _flat(self) -> list[float]:
+        """The library's values in the template's units."""
+        library, header = self.library, self.document.header
+        factors = {name: header.factor(si_unit(name)) for name in {key.quantity for key in library.keys}}
+        unit = np.array([factors[key.quantity] for key in library.keys])
+        return list((library.values / np.repeat(unit, np.diff(library.start))).tolist())
+
+    def _numbers(self, row: int) -> list[float]:
+        return self._flat[int(self.library.start[row]) : int(self.library.start[row + 1])]
 
     def _words(self, row: int) -> list[bytes]:
-        library = self.library
-        factor = self.document.header.factor(si_unit(library.keys[row].quantity))
-        numbers = library.values[library.start[row] : library.start[row + 1]] / factor
-        return spelled(numbers)
+        return spelled(self._numbers(row))
 
     def _put(self, row: int, entry: int, same: NDArray[np.bool_]) -> None:
         index, entries = self.document.index, self.document.entries
         place = int(entries.value[entry])
-        words = self._words(row)
         if place < 0:
-            self._insert(int(entries.owner[entry]), self.library.keys[row], words)
+            self._insert(int(entries.owner[entry]), self.library.keys[row], self._words(row))
             return
         raw = index.raw(place)
-        old = [found[1] for found in _WORD.finditer(raw) if found[1]]
-        if len(old) == len(words):
-            words = [before if keep else word for word, before, keep in zip(words, old, same.tolist(), strict=True)]
-            fresh = iter(words)
-            new = _WORD.sub(lambda found: next(fresh) if found[1] else found[0], raw)
+        if b"/*" in raw or same.any() or not _WORD.search(raw):
+            new = self._mixed(row, place, raw, same)
         else:
-            new = self._layout(row, words, self.edits.style.indent(int(index.start[place])))
+            new = _WORD.sub(SPELLING, raw) % tuple(self._numbers(row))
         self.edits.replace(int(index.left[place]), int(index.right[place]), new)
         self.replaced += 1
+
+    def _mixed(self, row: int, place: int, raw: bytes, same: NDArray[np.bool_]) -> bytes:
+        """New numbers beside old ones that keep their spelling; all on rows of their own where the text had none."""
+        words = self._words(row)
+        old = [found[1] for found in _WORD.finditer(raw) if found[1]]
+        if len(old) != len(words):
+            return self._layout(row, words, self.edits.style.indent(int(self.document.index.start[place])))
+        chosen = iter([before if keep else word for word, before, keep in zip(words, old, same.tolist(), strict=True)])
+        return _WORD.sub(lambda found: next(chosen) if found[1] else found[0], raw)
 
     def _layout(self, row: int, words: Sequence[bytes], indent: bytes) -> bytes:
         lengths = [len(self.library.axes[a]) for a in self.library.axis[row] if a >= 0]
@@ -225,7 +241,7 @@ class _Writer:
         for name, axis, before in zip(INDICES, axes, old, strict=False):
             if np.array_equal(axis.values, before.values):
                 continue
-            numbers = style.list(spelled(axis.values / self.document.header.factor(axis_unit(axis.variable)), 12))
+            numbers = style.list(spelled(axis.values / self.document.header.factor(axis_unit(axis.variable)), b"%.12g"))
             if name in own:
                 self.edits.replace(int(index.left[own[name]]), int(index.right[own[name]]), numbers)
             else:
