@@ -155,13 +155,13 @@ def _shape_differs(subject: Subject) -> Iterator[Finding]:
 
 
 def _units(subject: Subject) -> Iterator[Finding]:
-    usual = {name: Counter(getattr(library.header, name) for library in subject.libraries).most_common(1)[0][0] for name in _UNITS}
-    for library in subject.libraries:
-        for name in _UNITS:
-            factor = getattr(library.header, name)
-            if factor != usual[name]:
-                text = f"the {name} unit is {factor:g} (SI), {usual[name]:g} at most other corners"
-                yield finding("units-differ", Severity.WARNING, text, library, None, [factor, usual[name]])
+    for name in _UNITS:
+        votes = Counter(float(getattr(library.header, name)) for library in subject.libraries)
+        for library in subject.libraries if len(votes) > 1 else ():
+            factor, usual = float(getattr(library.header, name)), votes.most_common(1)[0][0]
+            if factor != usual:
+                text = f"the {name} unit is {factor:g} (SI), {usual:g} at most other corners"
+                yield finding("units-differ", Severity.WARNING, text, library, None, [factor, usual])
 
 
 def _thresholds(subject: Subject) -> Iterator[Finding]:
