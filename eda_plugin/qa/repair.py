@@ -48,9 +48,9 @@ def falling_tables(view: View, rows: Ints, *, load: bool) -> Bools:
 
 
 def floor_positive(view: View, values: Floats, free: Bools, anchors: Sequence[View], at: Sequence[Ints]) -> tuple[Floats, list[Finding]]:
-    """Raise what must be positive and is not to the smallest share of its table's mean that any anchor shows.
+    """Raise what must be positive and is not, to the smallest share of its table's mean that any anchor shows.
 
-    A single number, and a table that has no positive value, takes the smallest that any anchor has there. Where an anchor's own table
+    Never above the table's smallest positive value. A single number, and a table that has no positive value, takes the smallest that any anchor has there. Where an anchor's own table
     holds zero (tri-state arcs do), zero is allowed; where it holds less, the table is exempt.
     """
     library = view.library
@@ -75,7 +75,7 @@ def floor_positive(view: View, values: Floats, free: Bools, anchors: Sequence[Vi
             continue
         rest = values[part][values[part] > 0]
         share = min(float(table.min() / table.mean()) for table in tables) if least > 0 else 0.0
-        floor = share * float(rest.mean()) if len(rest) else least
+        floor = min(share * float(rest.mean()), float(rest.min())) if len(rest) else least
         values[part] = np.where(bad, floor, values[part])
         text = f"{int(bad.sum())} of {len(bad)} values were not above zero and were raised to {floor:.4g}; the lowest was {worst:.4g}"
         findings.append(finding("positive", Severity.REPAIRED, text, library, key, [worst, floor]))
