@@ -69,9 +69,9 @@ def register_models(registry: ModelRegistry) -> None:
 
 @hookimpl
 def register_checks(registry: RuleRegistry) -> None:
-    from eda_plugin.qa import checks
+    from eda_plugin.qa.checks import builtin_rules
 
-    for rule in checks.builtin_rules():
+    for rule in builtin_rules():
         registry.add(rule)
 
 
@@ -97,7 +97,7 @@ def choose_simulations(anchors: Sequence[Library], template: Library, target: Co
 def _read_liberty(paths: Sequence[Path], options: ReadOptions) -> Sequence[Library]:
     from eda_plugin.adapters import liberty
 
-    return liberty.read_many(paths, corners=[options.corners.get(path) for path in paths], workers=options.workers)
+    return [liberty.read(path, corner=options.corners.get(path)) for path in paths]
 
 
 def _write_liberty(library: Library, out: Path, options: WriteOptions) -> None:

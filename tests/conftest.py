@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from eda_plugin.domain import Corner
+
 ROOT = Path(__file__).resolve().parent.parent
 _BINARIES = {"opensta": ("sta", "opensta")}  # Debian's package is opensta, its program sta
 
@@ -97,3 +99,124 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
         return site
 
     return make
+
+
+_SLEWS, _LOADS = (0.01, 0.1, 1.0), (0.001, 0.01, 0.05)  # ns, pF
+_SPEED = {"ss": 1.25, "tt": 1.0, "ff": 0.8}
+
+
+def liberty_text(corner: str, cells: tuple[str, ...], time_unit: str, threshold: float) -> str:
+    """A library whose numbers follow a plain law of process, voltage and temperature. Each cell: one arc, power, leakage."""
+    process, volts, degrees = corner.split(",")
+    voltage, celsius = float(volts), float(degrees)
+    name = f"demo_{Corner(process, voltage, celsius).name}"
+    k = _SPEED[process] * (1.8 / voltage) ** 1.5 * (1 + 0.001 * (celsius - 25))
+    unit = {"1ns": 1.0, "1ps": 1e3}[time_unit]
+
+    def table(group: str, law: Callable[[float, float], float]) -> str:
+        rows = ", \\\n            ".join('"' + ", ".join(f"{law(slew, load):.7g}" for load in _LOADS) + '"' for slew in _SLEWS)
+        slews, loads = ", ".join(f"{slew * unit:.7g}" for slew in _SLEWS), ", ".join(map(str, _LOADS))
+        return f"""        {group} ("grid") {{
+          index_1 ("{slews}");
+          index_2 ("{loads}");
+          values ({rows});
+        }}
+"""
+
+    text = f"""library ("{name}") {{
+  delay_model : "table_lookup";
+  time_unit : "{time_unit}";
+  voltage_unit : "1V";
+  current_unit : "1mA";
+  leakage_power_unit : "1nW";
+  capacitive_load_unit (1, "pf");
+  nom_process : 1.0;
+  nom_voltage : {voltage};
+  nom_temperature : {celsius};
+  input_threshold_pct_rise : 50.0;
+  input_threshold_pct_fall : 50.0;
+  output_threshold_pct_rise : 50.0;
+  output_threshold_pct_fall : 50.0;
+  slew_lower_threshold_pct_rise : {threshold};
+  slew_lower_threshold_pct_fall : {threshold};
+  slew_upper_threshold_pct_rise : {100 - threshold};
+  slew_upper_threshold_pct_fall : {100 - threshold};
+  operating_conditions ("{Corner(process, voltage, celsius).name}") {{
+    process : 1.0;
+    voltage : {voltage};
+    temperature : {celsius};
+  }}
+  lu_table_template ("grid") {{
+    variable_1 : "input_net_transition";
+    variable_2 : "total_output_net_capacitance";
+    index_1 ("1, 2, 3");
+    index_2 ("1, 2, 3");
+  }}
+  power_lut_template ("grid") {{
+    variable_1 : "input_transition_time";
+    variable_2 : "total_output_net_capacitance";
+    index_1 ("1, 2, 3");
+    index_2 ("1, 2, 3");
+  }}
+"""
+    for size, cell in enumerate(cells, start=1):
+        timing = "".join(
+            table(group, lambda slew, load, a=a, size=size: k * unit * (a + 0.2 * slew + 2 * load / size))  # type: ignore[misc]
+            for group, a in (("cell_rise", 0.02), ("rise_transition", 0.03), ("cell_fall", 0.015), ("fall_transition", 0.025))
+        )
+        energy = 1e-3 * voltage**2 * size
+        power = "".join(
+            table(group, lambda slew, load, energy=energy: energy * (1 + slew + load))  # type: ignore[misc]
+            for group in ("rise_power", "fall_power")
+        )
+        text += f"""  cell ("{cell}") {{
+    area : {size};
+    cell_leakage_power : {size * voltage / k:.7g};
+    pin ("A") {{
+      direction : "input";
+      capacitance : {0.001 * size * (1 + 0.01 * voltage):.7g};
+    }}
+    pin ("Y") {{
+      direction : "output";
+      function : "!A";
+      max_capacitance : {0.05 * size / k:.7g};
+      timing () {{
+        related_pin : "A";
+        timing_sense : "negative_unate";
+        timing_type : "combinational";
+{timing}      }}
+      internal_power () {{
+        related_pin : "A";
+{power}      }}
+    }}
+  }}
+"""
+    return text + "}\n"
+
+
+@pytest.fixture
+def make_library(tmp_path: Path) -> Callable[..., Path]:
+    """``make_library("ss,1.60,100")`` writes a small Liberty file of two inverters at that corner into ``tmp_path``."""
+
+    def make(
+        corner: str, *, name: str = "", cells: tuple[str, ...] = ("INV_1", "INV_2"), time_unit: str = "1ns", threshold: float = 20.0
+    ) -> Path:
+        path = tmp_path / (name or f"demo_{Corner.parse(corner).name}.lib")
+        path.write_text(liberty_text(corner, cells, time_unit, threshold), encoding="utf-8")
+        return path
+
+    return make
+
+
+@pytest.fixture
+def anchors(make_library: Callable[..., Path]) -> list[Path]:
+    """Seven corners around ss,1.60,100, which is not among them."""
+    corners = ("ss,1.60,25", "ss,1.80,100", "ss,1.80,25", "tt,1.80,25", "tt,1.60,100", "ff,1.95,25", "ss,1.40,100")
+    return [make_library(corner) for corner in corners]
+
+
+@pytest.fixture
+def toy_model(install: Callable[..., Path]) -> str:
+    """Installs a plugin with the model ``toy``: the nearest anchor's numbers, measured points kept; fast and of no use otherwise."""
+    install("toy", (ROOT / "tests" / "data" / "plugins" / "toy.py").read_text(encoding="utf-8"))
+    return "toy"

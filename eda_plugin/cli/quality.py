@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from eda_plugin.cli.options import PATH, as_json, inputs, session_of
+
+if TYPE_CHECKING:
+    from eda_plugin.qa.compare import Comparison
 
 __all__ = ["check", "compare"]
 
@@ -63,10 +67,11 @@ def check(
 @click.option(
     "--atol", type=click.FloatRange(min=0), default=2e-12, show_default=True, help="Difference of a time that is none, in seconds."
 )
+@click.option("--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Tables to show, the worst first.")
 @click.option("--quiet", is_flag=True, help="Print nothing: the exit status tells.")
 @as_json
 @click.pass_context
-def compare(context: click.Context, library: Path, reference: Path, rtol: float, atol: float, quiet: bool, json_: bool) -> None:
+def compare(context: click.Context, library: Path, reference: Path, rtol: float, atol: float, limit: int, quiet: bool, json_: bool) -> None:
     """Compare a library with a reference, table by table, the worst first. Exit status 1 where they differ."""
     from eda_plugin import flow
     from eda_plugin.cli.show import print_json
@@ -81,6 +86,24 @@ def compare(context: click.Context, library: Path, reference: Path, rtol: float,
     if json_:
         print_json(result.to_dict())
     elif not quiet:
-        click.echo(str(result))
+        _differences(result, limit)
     if not result.passed:
         context.exit(1)
+
+
+def _differences(result: Comparison, limit: int) -> None:
+    from eda_plugin.cli.show import table
+
+    rows = [
+        (group, s.values, *(f"{x:.3g}" for x in (s.mape_pct, s.median_pct, s.p99_pct, s.max_pct, s.bias_pct)), f"{s.ok_pct:.2f}")
+        for group, s in result.groups.items()
+    ]
+    table(f"{result.a} against {result.b}, in %", ["group", "values", "mean", "median", "p99", "max", "bias", "within"], rows)
+    if result.offenders and limit:
+        worst = [(f"{found.mean_pct:.3g}", f"{found.worst_pct:.3g}", found.outside, found.key) for found in result.offenders[:limit]]
+        table(f"{len(result.offenders)} tables differ", ["mean %", "worst %", "values", "table"], worst)
+    only = ((result.only_in_a, f"only in {result.a}"), (result.only_in_b, f"only in {result.b}"))
+    for keys, where in (*only, (result.unknown, "not comparable")):
+        if keys:
+            click.echo(f"{len(keys)} tables {where}: {keys[0]}" + (", ..." if len(keys) > 1 else ""))
+    click.echo("the same within the tolerances" if result.passed else f"{result.outside} values differ")

@@ -187,15 +187,18 @@ def name_at(name: str, target: Corner) -> str:
     if Corner.from_name(name) == target:
         return name
     parts = name.split("_")
-    for last in range(len(parts), 0, -1):
-        for first in range(last - 1, -1, -1):
-            if Corner.from_name("_".join(parts[first:last])) is not None:
-                return "_".join([*parts[:first], target.name, *parts[last:]])
+    spans = ((first, last) for last in range(len(parts) + 1) for first in range(last))
+    for first, last in sorted(spans, key=lambda span: span[1] - span[0]):
+        if Corner.from_name("_".join(parts[first:last])) is not None:
+            return "_".join([*parts[:first], target.name, *parts[last:]])
     return f"{name}_{target.name}"
 
 
 def check_anchors(anchors: Sequence[Library], template: Library, target: Corner) -> None:
-    """Raises ``UserError`` where the anchors can't serve: none, the target among them, two at a corner, other thresholds, no common arc."""
+    """Raises ``UserError`` where the anchors can't serve.
+
+    That is: there is none, the target is among them, two are at one corner, thresholds differ, or a blank table of the template is in none.
+    """
     if not anchors:
         raise UserError("no anchor; name at least one library at another corner")
     seen: dict[Corner, Library] = {}
@@ -215,10 +218,13 @@ def check_anchors(anchors: Sequence[Library], template: Library, target: Corner)
                 f"{anchor.source or anchor.name} shares no arc with the template {template.source or template.name}; "
                 "expected libraries of the same cells"
             )
-    delays = [key for key in template.keys if key.quantity in DELAY]
-    unknown = [key for key in delays if not any(key in anchor for anchor in anchors)]
-    if delays and len(unknown) == len(delays):
-        raise UserError(f"no anchor has any of the template's delay tables, such as {unknown[0]}; expected libraries of the same cells")
+    wanted.difference_update(*(anchor.keys for anchor in anchors))
+    blank = [key for row, key in enumerate(template.keys) if key in wanted and np.isnan(template.values[template.start[row]])]
+    if blank:
+        raise UserError(
+            f"no anchor has {len(blank)} of the tables of the template {template.source or template.name}, the first: {blank[0]}; "
+            "add an anchor that has them, or take them out of the template"
+        )
 
 
 def _check_thresholds(one: Library, two: Library) -> None:

@@ -73,12 +73,12 @@ def summarize(library: Library) -> Summary:
 
 def check(libraries: Sequence[Library], *, rules: Sequence[str] = (), session: Session | None = None) -> list[Finding]:
     """Apply the rules (all, or those named) to each library and across them; the built-in ones and the plugins'."""
-    from eda_plugin.qa import checks
+    from eda_plugin.qa.checks import run
 
     session = session or Session.load()
     with session.errors_told():
         registry = session.plugins.checks
-        return checks.run(libraries, registry.select(rules) if rules else tuple(registry))
+        return run(libraries, registry.select(rules) if rules else tuple(registry))
 
 
 def compare(one: Library, two: Library, *, rtol: float = 0.02, atol: float = 2e-12, session: Session | None = None) -> Comparison:

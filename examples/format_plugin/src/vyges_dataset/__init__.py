@@ -1,6 +1,6 @@
 """Reader of vyges-char's data sets, as a plugin of eda-plugin.
 
-A data set is a CSV with the columns in ``COLUMNS``, one row a value. ``arc`` is ``RELATED->PIN``; ``group`` the sense of the arc; ``metric``
+A data set is a CSV with the columns in ``COLUMNS``, one row a value. ``arc`` is ``RELATED->PIN``; ``group`` the arc's sense; ``metric``
 the Liberty table; ``axis1`` is ``slew`` in s, ``axis2`` ``load`` in F.
 """
 
