@@ -97,7 +97,7 @@ def choose_simulations(anchors: Sequence[Library], template: Library, target: Co
 def _read_liberty(paths: Sequence[Path], options: ReadOptions) -> Sequence[Library]:
     from eda_plugin.adapters import liberty
 
-    return [liberty.read(path, corner=options.corners.get(path)) for path in paths]
+    return liberty.read_many(paths, corners=[options.corners.get(path) for path in paths], workers=options.workers)
 
 
 def _write_liberty(library: Library, out: Path, options: WriteOptions) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,14 @@ from eda_plugin.domain import Corner
 
 ROOT = Path(__file__).resolve().parent.parent
 _BINARIES = {"opensta": ("sta", "opensta")}  # Debian's package is opensta, its program sta
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests read is kept in a folder of theirs, not among the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDA_PLUGIN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def test_json_is_all_that_standard_output_gets(anchors: list[Path], toy_model: s
     summary = json.loads(capsys.readouterr().out)
     assert summary["target"] == "ss_100C_1v60"
     assert summary["files"] == [str(out), str(tmp_path / "v.csv"), str(report), str(tmp_path / "m")]
-    assert {name: value for name, value in summary.items() if name != "files"} == json.loads(report.read_text())
+    assert {name: value for name, value in summary.items() if name != "files"} == json.loads(report.read_text())["fill"]
     assert not (tmp_path / "o.lib.origin.parquet").exists()
     assert call("plan", *anchors, "--target", "ss,1.60,100", "--budget", "0", "-o", tmp_path / "p.csv", "--json") == 0
     assert json.loads(capsys.readouterr().out)["simulations"] == 0

@@ -210,13 +210,15 @@ def test_plan_then_fill_then_write(anchors: list[Path], make_library: Make, toy_
     written = result.write(tmp_path / "out.lib.gz", intervals=tmp_path / "i.csv", values=beside, report=tmp_path / "r.json")
     assert written == [tmp_path / "out.lib.gz", tmp_path / "i.csv", *beside, tmp_path / "r.json"]
     assert all(path.stat().st_size for path in written)
-    assert json.loads((tmp_path / "r.json").read_text())["model"] == "toy"
+    assert json.loads((tmp_path / "r.json").read_text())["fill"]["model"] == "toy"
     back = ep.read(tmp_path / "out.lib.gz", session=run)[0]
     assert (back.name, back.corner) == ("demo_ss_100C_1v60", TARGET)
     np.testing.assert_allclose(back.values, result.library.values, rtol=1e-6)
     assert (tmp_path / "v.csv").read_text().count("measured") == 6
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     assert not told
+    result.write(tmp_path / "out.lib.gz", report=tmp_path / "r.md")
+    assert "| predicted | 108 |" in (tmp_path / "r.md").read_text()
 
 
 def test_fill_gives_the_same_bytes_for_the_same_seed_in_any_order(anchors: list[Path], toy_model: str, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ __all__ = ["fill"]
 @click.option("-o", "--output", type=PATH, required=True, metavar="OUT.lib", help="Library to write; a folder for --target missing.")
 @click.option("--intervals", type=PATH, metavar="OUT.csv", help="Interval of each timing value.")
 @click.option("--values", type=PATH, metavar="FILE", help="Each value, its interval and origin.  [default: OUT.origin.parquet and .csv.gz]")
-@click.option("--report", type=PATH, metavar="FILE.json", help="What was done: model, scores on anchors held out, findings, seconds.")
+@click.option("--report", type=PATH, metavar="FILE", help="What was done, .json or .md: model, scores on anchors held out, findings.")
 @click.option("--save-model", type=PATH, metavar="FOLDER", help="Write the fitted model there (safetensors).")
 @click.option("--model", default="auto", show_default=True, help="Model; `eda-plugin plugins` lists them.")
 @click.option("--interval", type=float, default=0.9, show_default=True, help="Share of the true values that the intervals shall cover.")

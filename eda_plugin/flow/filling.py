@@ -14,10 +14,10 @@ import numpy as np
 from eda_plugin import __version__
 from eda_plugin.adapters.base import WriteOptions
 from eda_plugin.config import FillSettings
-from eda_plugin.domain import Corner, Library, Origin, Points
+from eda_plugin.domain import Corner, Library, Points
 from eda_plugin.errors import FindingsError, UserError
 from eda_plugin.flow.inputs import check_anchors, check_measured, read_points, simulations
-from eda_plugin.flow.outputs import Output, write_all, write_json
+from eda_plugin.flow.outputs import Output, write_all
 from eda_plugin.flow.planning import check_target, template_for
 from eda_plugin.flow.session import Session
 from eda_plugin.hooks.registries import FilledCorner
@@ -60,7 +60,8 @@ class FillResult:
         """Write the library, in the template's text, and what goes beside it: all files or none.
 
         ``intervals``: CSV of the timing values' intervals. ``values``: tables (Parquet, CSV) of every value, its interval and its origin.
-        ``report``: JSON. ``inputs`` are files that must not be overwritten, beside the template. Returns the paths written.
+        ``report``: Markdown by suffix ``.md``, else JSON. ``inputs`` are files that must not be overwritten, beside the template. Returns
+        the paths written.
         """
         from eda_plugin.adapters import points
 
@@ -77,7 +78,7 @@ class FillResult:
                 outputs.append((Path(intervals), lambda place: points.write_intervals(library, place)))
             outputs.extend((Path(value), lambda place: points.write_values(library, place)) for value in values)
             if report is not None:
-                outputs.append((Path(report), lambda place: write_json(dict(self.report), place)))
+                outputs.append((Path(report), self._write_report))
             taken = {Path(name).resolve() for name in (source, *inputs)}
             for name, _ in outputs:
                 if name.resolve() in taken:
@@ -97,6 +98,12 @@ class FillResult:
             except OSError as error:
                 raise UserError(f"cannot save the model in {place}: {error.strerror or error}") from error
         return place
+
+    def _write_report(self, path: Path) -> None:
+        from eda_plugin.qa.report import render_json, render_markdown
+
+        render = render_markdown if path.suffix == ".md" else render_json
+        path.write_text(render(self.library, self.report, self.findings), encoding="utf-8")
 
     def _note(self) -> str:
         origins = self.report["origins"]
@@ -123,6 +130,8 @@ def fill(
     """
     session = session or Session.load()
     settings = settings or FillSettings()
+    from eda_plugin.qa.report import origin_counts
+
     with session.errors_told():
         begin = time.monotonic()
         corner = target if isinstance(target, Corner) else Corner.parse(target)
@@ -147,13 +156,20 @@ def fill(
             "simulations": simulations(blank),
             "seed": settings.seed,
             "interval": settings.interval,
-            **filled.report,
-            "origins": _origins(library),
+            **_plain(filled.report),
+            "origins": origin_counts(library),
             "findings": _counts(findings),
             "seconds": round(time.monotonic() - begin, 2),
         }
         session.plugins.after_fill(library, report)
         return FillResult(library, blank, anchors, findings, report, filled, session)
+
+
+def _plain(report: Mapping[str, object]) -> dict[str, object]:
+    """The model's report without NaN, which JSON does not have."""
+    unknown = (name for name, value in report.items() if isinstance(value, float) and not np.isfinite(value))
+    nested = {name: _plain(value) for name, value in report.items() if isinstance(value, Mapping)}
+    return {**report, **dict.fromkeys(unknown), **nested}
 
 
 def _gate(filled: Library, anchors: Sequence[Library], template: Library, *, strict: bool) -> tuple[Library, tuple[Finding, ...]]:
@@ -172,11 +188,6 @@ def _gate(filled: Library, anchors: Sequence[Library], template: Library, *, str
             f"the model left {int(missing.sum())} values missing, the first in {result.library.keys[row]}; nothing was written"
         )
     return result.library, result.findings
-
-
-def _origins(library: Library) -> dict[str, int]:
-    counts = np.bincount(library.origin, minlength=len(Origin))
-    return {origin.name.lower(): int(counts[origin]) for origin in Origin if counts[origin]}
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, int]:

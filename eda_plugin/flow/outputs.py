@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eda_plugin.errors import UserError
 
-__all__ = ["Output", "write_all", "write_json"]
+__all__ = ["Output", "write_all"]
 
 Output = tuple[Path, Callable[[Path], object]]
 """A file and what writes it: called with a path of the same name in another folder."""
@@ -48,8 +47,3 @@ def write_all(outputs: Sequence[Output]) -> list[Path]:
 
 def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=".eda-plugin-", dir=folder, ignore_cleanup_errors=True)
-
-
-def write_json(value: object, path: Path) -> None:
-    """``value`` as indented JSON; NaN has no place in it."""
-    path.write_text(json.dumps(value, indent=2, allow_nan=False, default=str) + "\n", encoding="utf-8")
