@@ -13,7 +13,7 @@ from eda_plugin.domain.quantity import group_of
 
 __all__ = ["CCS", "drop_models"]
 
-# Groups whose numbers hold for one corner and that this package does not fill: current-source models of timing, noise and receivers.
+# Groups whose numbers hold for one corner and that this package does not fill: current-source models of timing, noise, receivers and power.
 CCS = (
     "output_current_rise", "output_current_fall", "compact_ccs_rise", "compact_ccs_fall", "ccs_retain_rise", "ccs_retain_fall",
     "receiver_capacitance", "receiver_capacitance1_rise", "receiver_capacitance1_fall", "receiver_capacitance2_rise",
@@ -21,6 +21,7 @@ CCS = (
     "input_ccb", "output_ccb", "dc_current", "output_voltage_rise", "output_voltage_fall", "propagated_noise_high", "propagated_noise_low",
     "propagation_noise_high", "propagation_noise_low", "noise_immunity_above_high", "noise_immunity_below_low", "noise_immunity_high",
     "noise_immunity_low", "steady_state_current_high", "steady_state_current_low", "steady_state_current_tristate",
+    "dynamic_current", "leakage_current", "gate_leakage", "intrinsic_parasitic",
 )  # fmt: skip
 _CCS_REFERENCES = ("active_input_ccb", "active_output_ccb", "propagating_ccb")
 

@@ -8,14 +8,29 @@ from pathlib import Path
 
 import numpy as np
 
-from eda_plugin.adapters.liberty.header import read_cells, read_corner, read_header
+from eda_plugin.adapters.liberty.axes import INDICES
+from eda_plugin.adapters.liberty.header import PINS, STATE, read_cells, read_corner, read_header
 from eda_plugin.adapters.liberty.scan import GROUP, Index
 from eda_plugin.adapters.liberty.source import Source, load
 from eda_plugin.adapters.liberty.tables import Entries, read_entries
 from eda_plugin.domain import Corner, Header, Library, Origin
+from eda_plugin.domain.quantity import CAPACITANCE, CONSTRAINT, LIMIT, POWER, TIMING, VARIATION
 from eda_plugin.errors import UserError
 
 __all__ = ["Document", "corner_of", "library_rows", "open_document"]
+
+_TABLES = (*TIMING, *CONSTRAINT, *VARIATION, *POWER)
+_STRUCTURE = ("cell", *PINS, "timing", "internal_power", "leakage_power", "operating_conditions", *STATE)
+_TEMPLATES = ("lu_table_template", "power_lut_template", "ocv_table_template")
+_GROUPS = frozenset((*_TABLES, *_STRUCTURE, *_TEMPLATES))
+_ATTRIBUTES = frozenset((
+    *INDICES, "values", "value", "variable_1", "variable_2", "variable_3", "related_pin", "related_pg_pin", "timing_type", "timing_sense",
+    "when", "sigma_type", "area", "direction", "function", "clock", "cell_leakage_power", *CAPACITANCE, *LIMIT, "time_unit", "voltage_unit",
+    "current_unit", "leakage_power_unit", "capacitive_load_unit", "nom_voltage", "nom_temperature", "voltage", "temperature", "voltage_map",
+    "default_operating_conditions", "comment", "slew_derate_from_library", *(
+        f"{side}_threshold_pct_{edge}" for side in ("input", "output", "slew_lower", "slew_upper") for edge in ("rise", "fall")
+    ),
+))  # fmt: skip
 
 
 class Document:
@@ -82,7 +97,16 @@ class Document:
 
         A group counts once, under its own name: what is inside it is not counted again.
         """
-        return dict(Counter[str]().most_common())
+        index = self.index
+        last = int(np.searchsorted(index.start, index.end[self.row]))
+        opened = np.zeros(len(index) + 1, dtype=bool)  # groups whose statements are looked at one by one
+        opened[self.row] = True
+        for row in index.rows(_GROUPS, GROUP).tolist():
+            opened[row] = opened[row] or opened[int(index.parent[row])]
+        known = np.isin(index.name, [index.ids[name] for name in _ATTRIBUTES if name in index.ids]) & (index.kind != GROUP)
+        rows = np.flatnonzero(opened[index.parent] & ~known & ~opened[:-1])
+        rows = rows[(rows > self.row) & (rows < last)]
+        return dict(Counter(index.names[name] for name in index.name[rows].tolist()).most_common())
 
 
 def library_rows(source: Source) -> list[int]:

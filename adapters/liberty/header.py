@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP, SIMPLE, Index, unquote
 from eda_plugin.adapters.liberty.source import Source
 from eda_plugin.domain import Cell, Corner, Header, Pin
 from eda_plugin.errors import UserError
 from eda_plugin.units import unit_factor
 
-__all__ = ["PINS", "attributes", "conditions_row", "read_cells", "read_corner", "read_header"]
+__all__ = ["PINS", "STATE", "attributes", "conditions_row", "read_cells", "read_corner", "read_header"]
 
 PINS = ("pin", "bus", "bundle")
-_STATE = ("ff", "latch", "ff_bank", "latch_bank", "statetable")
+STATE = ("ff", "latch", "ff_bank", "latch_bank", "statetable")
 _UNITS = {"time_unit": "time", "voltage_unit": "voltage", "current_unit": "current", "leakage_power_unit": "leakage"}
 _DIMENSION = {"time": "s", "voltage": "v", "current": "a", "leakage": "w", "capacitance": "f"}
 
@@ -44,9 +46,9 @@ def read_header(source: Source, library: int) -> Header:
 def _unit(source: Source, row: int, text: str, what: str) -> float:
     try:
         factor = unit_factor(text)
-    except UserError:
+    except ValueError:
         factor = 0.0
-    if not factor > 0 or not text.lower().rstrip(' "').endswith(_DIMENSION[what]):
+    if not 1e-24 <= factor <= 1e6 or not text.lower().rstrip(' "').endswith(_DIMENSION[what]):
         message = f"expected a unit of {what}, such as 1ns, 1V, 1mA, 1nW or (1, pf)"
         raise source.error(int(source.index.left[row]), message, text)
     return factor
@@ -55,9 +57,12 @@ def _unit(source: Source, row: int, text: str, what: str) -> float:
 def _number(source: Source, row: int) -> float:
     text = source.index.value(row)
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise source.error(int(source.index.left[row]), f"{source.index.name_of(row)}: expected a number", text) from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise source.error(int(source.index.left[row]), f"{source.index.name_of(row)}: expected a number", text)
+    return number
 
 
 def conditions_row(index: Index, library: int) -> int | None:
@@ -126,7 +131,7 @@ def read_cells(source: Source, library: int) -> tuple[Cell, ...]:
         logic = index.value(function[row]) if row in function else ""
         is_clock = row in clock and index.value(clock[row]).lower() == "true"
         pins[around] += [Pin(name, text, logic, is_clock) for name in names_in(index.raw(row))]
-    sequential = set(parent[index.rows(_STATE, GROUP)].tolist())
+    sequential = set(parent[index.rows(STATE, GROUP)].tolist())
     return tuple(
         Cell(index.argument(row), _number(source, area[row]) if row in area else float("nan"), tuple(pins[row]), row in sequential)
         for row in cell_rows

@@ -22,6 +22,9 @@ __all__ = ["COMMENT", "COMPLEX", "GROUP", "SIMPLE", "Index", "scan", "unquote"]
 SIMPLE, COMPLEX, GROUP = 2, 3, 4  # numbers of the expression's groups that end such a statement
 _CLOSE, _COMMENT, _EMPTY, _END, _BAD = 5, 6, 7, 8, 9
 MAX_DEPTH = 64  # the deepest group of the Liberty reference is the eighth
+MAX_STATEMENTS = 1 << 25  # 50 MB of sky130 hold half a million
+MAX_NAMES = 1 << 16  # the Liberty reference has about a thousand, a vendor's defines a few more
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _COMMENT_TEXT = rb"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
 COMMENT = re.compile(_COMMENT_TEXT)
@@ -150,7 +153,7 @@ def scan(text: bytes, refuse: Callable[[int, str], UserError]) -> Index:
     ids: dict[bytes, int] = {}
     stack = [-1]
     parent, row = -1, 0
-    for found in expression.finditer(text):
+    for found in expression.finditer(text, len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0):
         kind = found.lastindex
         if kind is None or kind >= _COMMENT:
             if kind == _BAD:
@@ -178,6 +181,9 @@ def scan(text: bytes, refuse: Callable[[int, str], UserError]) -> Index:
             stack.append(row)
             parent = row
         row += 1
+        if row > MAX_STATEMENTS or len(ids) > MAX_NAMES:
+            bound = f"{MAX_STATEMENTS} statements" if row > MAX_STATEMENTS else f"{MAX_NAMES} different names of attributes"
+            raise refuse(found.start(1), f"more than {bound}: no library; refused")
     if parent >= 0:
         name = text[lefts[parent] : rights[parent]].decode("latin-1").strip()
         kind_name = list(ids)[names[parent]].decode("latin-1")

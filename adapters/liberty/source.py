@@ -103,8 +103,6 @@ def read_bytes(path: Path) -> bytes:
             if path.suffix in (".gz", ".xz") and head:
                 raise ParseError(f"not a {path.suffix[1:]} file in spite of its name", path=path, line=1, column=1, token=repr(head))
             return _collect(path, file, None)
-    except (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error) as error:
-        raise ParseError(f"the compressed file is truncated or damaged: {str(error).lower()}", path=path) from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}; name a Liberty file (.lib, .lib.gz, .lib.xz)") from error
 
@@ -112,29 +110,35 @@ def read_bytes(path: Path) -> bytes:
 def _collect(path: Path, file: BinaryIO, compressed: int | None) -> bytes:
     whole = io.BytesIO()
     size = line_start = lines = 0
-    while chunk := file.read(_CHUNK):
+
+    def refuse(message: str, token: str | None = None) -> ParseError:
+        return ParseError(message, path=path, line=lines + 1, column=size - line_start + 1, token=token)
+
+    while chunk := _next(file, refuse):
         if size == 0 and (b"\0" in chunk[:4096] or chunk.startswith((b"\xff\xfe", b"\xfe\xff"))):
-            raise ParseError("binary data, no Liberty text", path=path, line=1, column=1, token=repr(chunk[:8]))
+            raise refuse("binary data, no Liberty text", repr(chunk[:8]))
         first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
-        if (size + first if first >= 0 else size + len(chunk)) - line_start > MAX_LINE:
-            raise ParseError(
-                f"a line of more than {MAX_LINE >> 20} MiB; break it",
-                path=path,
-                line=lines + 1,
-                column=1,
-            )
+        if size + (first if first >= 0 else len(chunk)) - line_start > MAX_LINE:
+            raise refuse(f"a line of more than {MAX_LINE >> 20} MiB; break it")
+        lines += chunk.count(b"\n")
         if last >= 0:
             line_start = size + last + 1
-            lines += chunk.count(b"\n")
         size += len(chunk)
         if size > MAX_BYTES:
-            raise ParseError(f"more than {MAX_BYTES >> 20} MiB of text; split the library", path=path, line=lines + 1)
+            raise refuse(f"more than {MAX_BYTES >> 20} MiB of text; split the library")
         if compressed is not None and size > _FREE and size > MAX_EXPANSION * compressed:
-            raise ParseError(f"expands more than {MAX_EXPANSION} times, as no library does", path=path, line=lines + 1)
+            raise refuse(f"expands more than {MAX_EXPANSION} times, as no library does")
         whole.write(chunk)
     if size == 0:
-        raise ParseError("the file is empty", path=path, line=1, column=1)
+        raise refuse("the file is empty")
     return whole.getvalue()
+
+
+def _next(file: BinaryIO, refuse: Callable[[str], ParseError]) -> bytes:
+    try:
+        return file.read(_CHUNK)
+    except (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error) as error:
+        raise refuse(f"the compressed file is truncated or damaged: {str(error).lower()}") from error
 
 
 def load(path: str | Path, text: bytes | None = None) -> Source:

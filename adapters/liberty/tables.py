@@ -19,6 +19,8 @@ from eda_plugin.domain.quantity import CAPACITANCE, CONSTRAINT, LIMIT, POWER, TI
 
 __all__ = ["Entries", "read_entries"]
 
+MAX_TABLES = 1 << 24
+MAX_VALUES = 1 << 27
 _Base = tuple[str, str, str, str, str, str, str]  # a TableKey without nth
 _OF_TIMING = frozenset(TIMING + CONSTRAINT + VARIATION)
 _OF_POWER = frozenset(POWER)
@@ -69,13 +71,19 @@ def read_entries(source: Source, header: Header, library: int) -> Entries:
             nth = seen[base] = seen.get(base, -1) + 1
             keys.append(TableKey(*base, nth))
             rows.append(place)
+        if len(keys) > MAX_TABLES:
+            raise source.error(int(index.start[place.row]), f"more than {MAX_TABLES} tables; split the library")
     axes = Axes(source, header, library)
     placed = [axes.of(place.owner, key.quantity) if place.table else NO_AXES for place, key in zip(rows, keys, strict=True)]
     axis = np.array(placed, dtype=np.int32).reshape(len(keys), RANK)
     owner = np.array([place.owner for place in rows], dtype=np.int64)
     value = np.array([place.value for place in rows], dtype=np.int64)
     lengths = np.array([len(one) for one in axes.found] + [1], dtype=np.int64)[axis]
-    start = np.concatenate([[0], np.cumsum(lengths.prod(axis=1))]).astype(np.int64)
+    start = np.concatenate([[0], np.cumsum(lengths.prod(axis=1, dtype=np.float64))])
+    if start[-1] > MAX_VALUES:
+        large = int(np.searchsorted(start, MAX_VALUES, side="right")) - 1
+        raise source.error(int(index.start[owner[large]]), f"the axes ask for more than {MAX_VALUES} values up to here; split the library")
+    start = start.astype(np.int64)
     numbers = _numbers(source, keys, value, lengths, start)
     factors = {name: header.factor(si_unit(name)) for name in {key.quantity for key in keys}}
     numbers *= np.repeat(np.array([factors[key.quantity] for key in keys]), np.diff(start))
