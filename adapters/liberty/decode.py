@@ -17,7 +17,7 @@ __all__ = ["decode", "decode_one"]
 _BLANKS = b', "\\\n\r\t\f\v'
 _TO_BLANK = bytes(0x20 if byte in _BLANKS else byte for byte in range(256))
 _NUMERIC = b"0123456789+-.eE" + _BLANKS
-_MARK = b" nan "  # between two places: a word that no place may hold
+_MARK = b" nan "  # after each place: a word that no place may hold
 
 Refuse = Callable[[int, str, str], UserError]
 
@@ -33,20 +33,17 @@ def decode(
     if len(left) == 0:
         return np.zeros(0), np.zeros(0, dtype=np.int64)
     pieces: Sequence[bytes] = [text[a:b] for a, b in zip(left.tolist(), right.tolist(), strict=True)]
-    joined = _MARK.join(pieces)
+    joined = _MARK.join((*pieces, b""))
     if b"/*" in joined:
         pieces = [COMMENT.sub(_blanked, piece) for piece in pieces]
-        joined = _MARK.join(pieces)
-    if joined.translate(None, delete=_NUMERIC) == b"nan" * (len(pieces) - 1):
-        try:
+        joined = _MARK.join((*pieces, b""))
+    if joined.translate(None, delete=_NUMERIC) == b"nan" * len(pieces):
+        with contextlib.suppress(ValueError):
             flat = np.fromstring(joined.translate(_TO_BLANK).decode("ascii"), dtype=np.float64, sep=" ")
-        except ValueError:
-            flat = np.zeros(0)
-        marks = np.flatnonzero(np.isnan(flat))
-        known = np.isfinite(flat)
-        if len(marks) == len(pieces) - 1 and int(known.sum()) + len(marks) == len(flat):
-            counts = np.diff(marks, prepend=-1, append=len(flat)) - 1
-            return flat[known], counts.astype(np.int64)
+            marks = np.flatnonzero(np.isnan(flat))
+            known = np.isfinite(flat)
+            if len(marks) == len(pieces) and int(known.sum()) + len(marks) == len(flat):
+                return flat[known], (np.diff(marks, prepend=-1) - 1).astype(np.int64)
     return _one_by_one(pieces, left, refuse)
 
 

@@ -192,7 +192,6 @@ def scan(text: bytes, refuse: Callable[[int, str], UserError]) -> Index:
     return Index(text, tuple(word.decode("latin-1") for word in ids), kind_array, *others)
 
 
-_OPEN_STRING = re.compile(rb'[\w.\-\[\]]++\s*+[:=]\s*+"')
 _OPEN_LIST = re.compile(rb"[\w.\-\[\]]++\s*+\(")
 _NAME = re.compile(rb"[\w.\-\[\]]++")
 
@@ -200,7 +199,7 @@ _NAME = re.compile(rb"[\w.\-\[\]]++")
 def _explain(text: bytes, offset: int) -> str:
     if text.startswith(b"/*", offset):
         return "a comment that is never closed"
-    if _OPEN_STRING.match(text, offset):
+    if text.startswith(b'"', offset):
         return "a string that is never closed; the file is truncated or a quote is missing"
     if _OPEN_LIST.match(text, offset):
         return "a parenthesis that is never closed; the file is truncated, or a quote or ')' is missing"
