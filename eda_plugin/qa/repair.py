@@ -50,8 +50,9 @@ def falling_tables(view: View, rows: Ints, *, load: bool) -> Bools:
 def floor_positive(view: View, values: Floats, free: Bools, anchors: Sequence[View], at: Sequence[Ints]) -> tuple[Floats, list[Finding]]:
     """Raise what must be positive and is not, to the smallest share of its table's mean that any anchor shows.
 
-    Never above the table's smallest positive value. A single number, and a table that has no positive value, takes the smallest that any anchor has there. Where an anchor's own table
-    holds zero (tri-state arcs do), zero is allowed; where it holds less, the table is exempt.
+    Never above the table's smallest positive value. A single number, and a table that has no positive value, takes the smallest that
+    any anchor has there. Where an anchor's own table holds zero (tri-state arcs do), zero is allowed; where it holds less, the table is
+    exempt.
     """
     library = view.library
     suspects = np.flatnonzero(np.isin(view.quantity, MUST_BE_POSITIVE)[view.row_of_value] & (values <= 0))
