@@ -1,0 +1,48 @@
+"""How ngspice is run and what counts as delay and transition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eda_plugin.errors import UserError
+
+__all__ = ["NgspiceSettings"]
+
+
+@dataclass(frozen=True)
+class NgspiceSettings:
+    """Settings of a characterization with ngspice.
+
+    ``timeout`` in s for one process, which simulates up to ``rows`` transients; ``retries`` further attempts for a row on which ngspice
+    crashed or hung. ``threshold``: delay runs from this fraction of the supply at the input to the same at the output; ``lower`` and
+    ``upper``: transition between these fractions, times ``1 / derate``. ``window`` in s: how long the first look at an arc waits for its
+    output to settle. ``power`` and ``ground`` name the supply ports of a cell (any case); ``idle_load`` in F stands at outputs that are
+    not measured. ``options`` are ngspice's: an error tolerance of a 22 nm cell's charges needs ``chgtol`` far below the default.
+    """
+
+    program: str = "ngspice"
+    timeout: float = 300.0
+    retries: int = 1
+    rows: int = 49
+    threshold: float = 0.5
+    lower: float = 0.2
+    upper: float = 0.8
+    derate: float = 1.0
+    window: float = 5e-10
+    idle_load: float = 0.0
+    power: tuple[str, ...] = ("vdd", "vpwr", "vpb", "vcc")
+    ground: tuple[str, ...] = ("vss", "vgnd", "vnb", "gnd")
+    options: tuple[str, ...] = ("reltol=1e-4", "trtol=0.3", "chgtol=1e-18")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lower < self.upper < 1 or not 0 < self.threshold < 1:
+            raise UserError(
+                f"thresholds {self.lower:g}, {self.threshold:g}, {self.upper:g}; expected fractions of the supply with lower < upper"
+            )
+        if min(self.timeout, self.window, self.derate) <= 0 or self.rows < 1 or self.retries < 0:
+            raise UserError("timeout, window, derate and rows of ngspice's settings must be positive, retries 0 or more")
+
+    @property
+    def ramp(self) -> float:
+        """Length of a full 0 to 100 % ramp for a slew of 1."""
+        return self.derate / (self.upper - self.lower)

@@ -1,0 +1,144 @@
+"""Liberty text of one characterized corner: units ns, pF, V, mA, nW; seven significant digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.domain import Corner
+from eda_plugin.files import replace_atomically
+
+if TYPE_CHECKING:
+    from characterize import ArcResult, CellResult
+
+__all__ = ["write"]
+
+TIME, CAPACITANCE, POWER = 1e-9, 1e-12, 1e-9
+COMMENT = "a 22 nm teaching library, characterized with ngspice; transistor figures after PTM 22 nm MGK; no fab stands behind it"
+ENERGY = 1e-12  # of a library in pF and V
+
+
+def _number(value: float) -> str:
+    return f"{value:.7g}"
+
+
+def _list(values: Iterable[float]) -> str:
+    return ", ".join(_number(value) for value in values)
+
+
+def _table(kind: str, template: str, result: ArcResult, values: NDArray[np.float64], unit: float) -> list[str]:
+    rows = [f'          "{_list(row / unit)}"' for row in values]
+    return [
+        f"        {kind} ({template}) {{",
+        f'          index_1 ("{_list(result.slews / TIME)}");',
+        f'          index_2 ("{_list(result.loads / CAPACITANCE)}");',
+        "          values ( \\",
+        ", \\\n".join(rows) + " \\",
+        "          );",
+        "        }",
+    ]
+
+
+def _timing(result: ArcResult) -> list[str]:
+    arc = result.arc
+    lines = ["      timing () {", f'        related_pin : "{arc.related_pin}";', f"        timing_sense : {arc.timing_sense};"]
+    lines.append("        timing_type : combinational;")
+    if arc.when:
+        lines.append(f'        when : "{arc.when}";')
+    for edge in ("rise", "fall"):
+        lines += _table(f"cell_{edge}", "delay_7x7", result, result.delay[edge], TIME)
+        lines += _table(f"{edge}_transition", "delay_7x7", result, result.transition[edge], TIME)
+    return [*lines, "      }"]
+
+
+def _power(result: ArcResult) -> list[str]:
+    lines = ["      internal_power () {", f'        related_pin : "{result.arc.related_pin}";', '        related_pg_pin : "VDD";']
+    if result.arc.when:
+        lines.append(f'        when : "{result.arc.when}";')
+    for edge in ("rise", "fall"):
+        lines += _table(f"{edge}_power", "power_7x7", result, result.energy[edge], ENERGY)
+    return [*lines, "      }"]
+
+
+def _cell(result: CellResult) -> list[str]:
+    cell = result.design.cell
+    lines = [f"  cell ({cell.name}) {{", f"    area : {_number(cell.area)};"]
+    lines.append(f"    cell_leakage_power : {_number(float(np.mean([rest.power for rest in result.rests])) / POWER)};")
+    for name, kind in (("VDD", "primary_power"), ("VSS", "primary_ground")):
+        lines += [f"    pg_pin ({name}) {{", f"      pg_type : {kind};", f"      voltage_name : {name};", "    }"]
+    for rest in result.rests:
+        when = "&".join(name if level else f"!{name}" for name, level in rest.state.items())
+        lines += ["    leakage_power () {", f'      when : "{when}";', f"      value : {_number(rest.power / POWER)};"]
+        lines += ['      related_pg_pin : "VDD";', "    }"]
+    for pin in cell.pins:
+        arcs = [arc for arc in result.arcs if arc.arc.pin == pin.name]
+        lines += [f"    pin ({pin.name}) {{", f"      direction : {pin.direction};"]
+        lines += ["      related_power_pin : VDD;", "      related_ground_pin : VSS;"]
+        if pin.direction == "input":
+            of_pin = [arc for arc in result.arcs if arc.arc.related_pin == pin.name]
+            rise, fall = (float(np.mean([arc.capacitance[edge] for arc in of_pin])) / CAPACITANCE for edge in ("rise", "fall"))
+            lines += [f"      capacitance : {_number((rise + fall) / 2)};", f"      rise_capacitance : {_number(rise)};"]
+            lines += [f"      fall_capacitance : {_number(fall)};", f"      max_transition : {_number(of_pin[0].slews[-1] / TIME)};"]
+        else:
+            lines += [f'      function : "{pin.function}";', f"      max_capacitance : {_number(arcs[0].loads[-1] / CAPACITANCE)};"]
+            for arc in arcs:
+                lines += _timing(arc)
+            for arc in arcs:
+                lines += _power(arc)
+        lines.append("    }")
+    return [*lines, "  }"]
+
+
+def _head(corner: Corner, results: Sequence[CellResult]) -> list[str]:
+    volts, celsius = _number(corner.voltage), _number(corner.temperature)
+    last = results[0].arcs[0].slews[-1] / TIME
+    steps = "1, 2, 3, 4, 5, 6, 7"
+    templates = []
+    for group, name, first in (("lu_table", "delay_7x7", "input_net_transition"), ("power_lut", "power_7x7", "input_transition_time")):
+        templates += [f"  {group}_template ({name}) {{", f"    variable_1 : {first};", "    variable_2 : total_output_net_capacitance;"]
+        templates += [f'    index_1 ("{steps}");', f'    index_2 ("{steps}");', "  }"]
+    return [
+        f"library (hkmg22_{corner.name}) {{",
+        "  technology (cmos);",
+        "  delay_model : table_lookup;",
+        f'  comment : "{COMMENT}";',
+        '  time_unit : "1ns";',
+        '  voltage_unit : "1V";',
+        '  current_unit : "1mA";',
+        '  leakage_power_unit : "1nW";',
+        '  pulling_resistance_unit : "1kohm";',
+        "  capacitive_load_unit (1, pf);",
+        "  slew_derate_from_library : 1;",
+        *(f"  {side}_threshold_pct_{edge} : 50;" for side in ("input", "output") for edge in ("rise", "fall")),
+        *(f"  slew_{name}_threshold_pct_{edge} : {part};" for name, part in (("lower", 20), ("upper", 80)) for edge in ("rise", "fall")),
+        "  nom_process : 1;",
+        f"  nom_voltage : {volts};",
+        f"  nom_temperature : {celsius};",
+        f"  voltage_map (VDD, {volts});",
+        "  voltage_map (VSS, 0);",
+        f"  operating_conditions ({corner.name}) {{",
+        "    process : 1;",
+        f"    voltage : {volts};",
+        f"    temperature : {celsius};",
+        "    tree_type : balanced_tree;",
+        "  }",
+        f"  default_operating_conditions : {corner.name};",
+        "  default_cell_leakage_power : 0;",
+        "  default_fanout_load : 1;",
+        "  default_inout_pin_cap : 0;",
+        "  default_input_pin_cap : 0;",
+        "  default_output_pin_cap : 0;",
+        f"  default_max_transition : {_number(last)};",
+        *templates,
+    ]
+
+
+def write(path: Path, corner: Corner, results: Sequence[CellResult]) -> None:
+    """Write the library of a corner, whole or not at all."""
+    lines = [*_head(corner, results), *(line for result in results for line in _cell(result)), "}", ""]
+    with replace_atomically(path) as part:
+        part.write_text("\n".join(lines), encoding="utf-8")
