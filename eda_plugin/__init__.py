@@ -1,6 +1,6 @@
 """Fill the PVT corners of a standard-cell library that nobody has characterized.
 
-``read``, ``plan``, ``fill``, ``check`` and ``compare`` are the Python API; they are imported when they are first used, so that
+The names below are the Python API; they are imported when they are first used, so that
 ``import eda_plugin`` costs nothing.
 """
 
@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from eda_plugin.config import FillSettings
     from eda_plugin.domain import Corner
-    from eda_plugin.flow import FillResult, Plan, Session, check, choose_corners, compare, fill, plan, read, summarize
+    from eda_plugin.flow import (
+        FillResult,
+        Plan,
+        Predictor,
+        Session,
+        check,
+        choose_corners,
+        compare,
+        fill,
+        plan,
+        read,
+        read_predictor,
+        summarize,
+        train_predictor,
+    )
 
 __version__ = "0.1.0"
 
@@ -21,6 +35,7 @@ __all__ = [
     "FillResult",
     "FillSettings",
     "Plan",
+    "Predictor",
     "Session",
     "__version__",
     "check",
@@ -29,7 +44,9 @@ __all__ = [
     "fill",
     "plan",
     "read",
+    "read_predictor",
     "summarize",
+    "train_predictor",
 ]
 
 _HOME = {"Corner": "eda_plugin.domain", "FillSettings": "eda_plugin.config"}

@@ -13,6 +13,7 @@ import pytest
 
 from eda_plugin.domain import Corner
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # many threads on few rows cost more than they give, and much more on a busy machine
 ROOT = Path(__file__).resolve().parent.parent
 _BINARIES = {"opensta": ("sta", "opensta")}  # Debian's package is opensta, its program sta
 

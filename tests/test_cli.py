@@ -371,3 +371,27 @@ def test_progress_shows_on_a_terminal_only(capsys: Capture, monkeypatch: pytest.
 def test_json_has_no_nan(capsys: Capture) -> None:
     show.print_json({"a": [float("nan"), 1.0]})
     assert json.loads(capsys.readouterr().out) == {"a": [None, 1.0]}
+
+
+# Predictors
+
+
+def test_a_predictor_is_trained_kept_and_asked(anchors: list[Path], tmp_path: Path, capsys: Capture) -> None:
+    queries, kept, answers = tmp_path / "q.csv", tmp_path / "p.safetensors", tmp_path / "a.csv"
+    fields = ["cell", "pin", "related_pin", "timing_type", "timing_sense", "when", "edge", "index_1", "index_2"]
+    queries.write_text(",".join(fields) + "\n" + "INV_1,Y,A,combinational,negative_unate,,rise,0.1,0.01\n")
+    ask = ("--points", queries, "--target", "tt,1.80,25", "--answers", answers)
+    assert call("predict", *anchors, "-o", kept, *ask, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["points"] == 1
+    first = answers.read_text()
+    with answers.open(newline="") as stream:
+        assert float(next(csv.DictReader(stream))["delay"]) == pytest.approx(0.02 + 0.2 * 0.1 + 2 * 0.01, rel=0.02)
+    assert call("predict", kept, *ask) == 0
+    assert answers.read_text() == first
+    assert f"answers: {answers}" in capsys.readouterr().out
+    queries.write_text(queries.read_text().replace("INV_1", "NAND"))
+    assert "it knows no cell NAND" in fails(capsys, 2, "predict", kept, *ask)
+    assert "nothing to do" in fails(capsys, 2, "predict", kept)
+    assert "go together" in fails(capsys, 2, "predict", kept, "--points", queries)
+    kept.write_bytes(b"broken")
+    assert str(kept) in fails(capsys, 2, "predict", kept, *ask)

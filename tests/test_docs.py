@@ -35,7 +35,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def test_readme_begins_with_a_sentence_a_program_its_output_and_a_command(repository: Path) -> None:
     text = (repository / "README.md").read_text(encoding="utf-8")
     screen = "\n".join(text.splitlines()[:40])
-    assert [name for name, _ in FENCE.findall(screen)] [:3] == ["python", "text", ""]
+    assert [name for name, _ in FENCE.findall(screen)][:3] == ["python", "text", ""]
 
 
 def test_readme_program_gives_its_output(repository: Path, tmp_path: Path) -> None:

@@ -2,15 +2,66 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from eda_plugin.cli.options import as_json, inputs
+from eda_plugin.cli.options import PATH, as_json, inputs, session_of
 
 __all__ = ["predict"]
 
 
 @click.command()
 @inputs("files")
+@click.option("-o", "--output", type=PATH, metavar="OUT.safetensors", help="Predictor to write.")
+@click.option("--points", type=PATH, metavar="FILE", help="Points to ask, with the columns of a plan.")
+@click.option("--target", metavar="P,V,T", help="Corner of the points, such as ss,1.60,100.")
+@click.option("--answers", type=PATH, metavar="FILE", help="The points with delay and transition, to write.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same predictor.")
 @as_json
-def predict(**_: object) -> None:
-    """Train a GBR delay predictor on libraries."""
+@click.pass_context
+def predict(
+    context: click.Context,
+    files: tuple[Path, ...],
+    corners: Path | None,
+    mapping: Path | None,
+    workers: int | None,
+    quiet: bool,
+    output: Path | None,
+    points: Path | None,
+    target: str | None,
+    answers: Path | None,
+    seed: int,
+    json_: bool,
+) -> None:
+    """Train a GBR delay predictor on libraries (or read one, FILE.safetensors), and ask it.
+
+    Points are in the units of the first library; for a predictor that is read, in ns and pF.
+    """
+    from eda_plugin import flow
+    from eda_plugin.cli.show import print_json
+
+    if len({points is None, target is None, answers is None}) > 1:
+        raise click.UsageError("--points, --target and --answers go together")
+    if output is None and points is None:
+        raise click.UsageError("nothing to do: give -o to write a predictor, or --points, --target and --answers to ask one")
+    session = session_of(context, quiet=quiet)
+    if len(files) == 1 and files[0].suffix == ".safetensors":
+        made = flow.read_predictor(files[0], session=session)
+    else:
+        libraries = flow.read(files, corners=corners, mapping=mapping, workers=workers, session=session)
+        made = flow.train_predictor(libraries, seed=seed, session=session)
+    known = sorted(corner.name for corner in made.trees.corners)
+    summary: dict[str, object] = {"tables": len(made.trees.keys), "corners": known}
+    if output is not None:
+        summary["predictor"] = str(made.write(output))
+    if points is not None and target is not None and answers is not None:
+        found = made.ask(points, target)
+        summary |= {"points": len(found.points), "outside": found.outside, "answers": str(made.write_answers(found, answers))}
+    if json_:
+        print_json(summary)
+    elif not quiet:
+        click.echo(f"{len(made.trees.keys)} tables at {', '.join(known)}")
+        for name in ("predictor", "answers"):
+            if name in summary:
+                click.echo(f"{name}: {summary[name]}")

@@ -5,8 +5,24 @@ These functions are the Python API (``import eda_plugin as ep; ep.read(...)``); 
 
 from eda_plugin.flow.filling import FillResult, fill
 from eda_plugin.flow.planning import Plan, choose_corners, plan
+from eda_plugin.flow.prediction import Predictor, read_predictor, train_predictor
 from eda_plugin.flow.quality import Summary, check, compare, summarize
 from eda_plugin.flow.reading import read
 from eda_plugin.flow.session import Session
 
-__all__ = ["FillResult", "Plan", "Session", "Summary", "check", "choose_corners", "compare", "fill", "plan", "read", "summarize"]
+__all__ = [
+    "FillResult",
+    "Plan",
+    "Predictor",
+    "Session",
+    "Summary",
+    "check",
+    "choose_corners",
+    "compare",
+    "fill",
+    "plan",
+    "read",
+    "read_predictor",
+    "summarize",
+    "train_predictor",
+]
