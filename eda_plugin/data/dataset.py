@@ -1,0 +1,203 @@
+"""Anchors on the target's own points: the arrays that every model works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.data.interpolate import axis_operator, overshoot
+from eda_plugin.domain import Corner, Library, Origin, Points, TableKey, timing_quantities
+from eda_plugin.domain.quantity import group_of
+from eda_plugin.errors import TableError, UserError
+
+__all__ = ["Aligned", "Block", "align", "complete_template", "reveal"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Tables of one group and one shape. n tables, P points a table (P = n1 * n2 * n3), A anchors.
+
+    ``rows`` (n,) positions in the library; ``flat`` (n, P) positions of the values; ``anchors`` (n, P, A) in SI, NaN where an anchor has no
+    such table; ``beyond`` (n, P, A) how far a point lies outside the anchor's axes (0 inside); ``axes``: the coordinates of each table, one
+    (n, length) array an axis.
+    """
+
+    rows: NDArray[np.int64]
+    flat: NDArray[np.int64]
+    shape: tuple[int, ...]
+    anchors: Array
+    beyond: Array
+    axes: tuple[Array, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """``template`` (complete: every table that is to be filled), the anchors' corners in the order of the columns, the target's corner.
+
+    ``anchors`` (m, A) and ``beyond`` (m, A, float32): each anchor at each of the template's m values. ``known`` (m,): what is measured or
+    given at the target, NaN elsewhere.
+    """
+
+    template: Library
+    corners: tuple[Corner, ...]
+    target: Corner
+    anchors: Array
+    beyond: NDArray[np.float32]
+    known: Array
+
+    @cached_property
+    def group(self) -> NDArray[np.str_]:
+        """(n,) group of each table."""
+        return np.array([group_of(key.quantity) for key in self.template.keys])
+
+    @cached_property
+    def table_of(self) -> NDArray[np.int64]:
+        """(m,) row of the table that each value belongs to."""
+        return np.repeat(np.arange(len(self.template)), np.diff(self.template.start))
+
+    def rows_of(self, group: str) -> NDArray[np.int64]:
+        return np.flatnonzero(self.group == group)
+
+    def blocks(self, rows: NDArray[np.int64]) -> list[Block]:
+        """The tables in ``rows``, sorted into blocks of one shape; the largest block first."""
+        library = self.template
+        found = []
+        shapes, kind = np.unique(library.shape[rows], axis=0, return_inverse=True)
+        for place in np.argsort(-np.bincount(kind.ravel()), kind="stable"):
+            chosen = rows[kind.ravel() == place]
+            shape = tuple(int(length) for length in shapes[place])
+            flat = library.start[chosen][:, None] + np.arange(int(np.prod(shape)))
+            axes = tuple(
+                np.stack([library.axes[a].values if a >= 0 else np.ones(1) for a in library.axis[chosen, rank]]) for rank in range(3)
+            )
+            found.append(Block(chosen, flat, shape, self.anchors[flat], self.beyond[flat].astype(np.float64), axes))
+        return found
+
+
+def complete_template(template: Library, anchors: Sequence[Library]) -> Library:
+    """The template, and the single numbers (leakage, capacitances) that every anchor has and it lacks.
+
+    A template in which the numbers of a corner were blanked keeps its tables' groups, but a number that was an attribute left no trace.
+    """
+    tables = list(template)
+    have = set(template.keys)
+    cells = {key.cell for key in template.keys} | {cell.name for cell in template.cells}
+    for key in anchors[0].keys if anchors else ():
+        wanted = group_of(key.quantity) in ("leakage", "capacitance") and key.cell in cells and key not in have
+        if wanted and all(key in anchor for anchor in anchors):
+            table = anchors[0][key]
+            if not table.axes:
+                tables.append(
+                    type(table)(key, (), np.full((), np.nan), np.full((), Origin.MISSING, dtype=np.uint8))
+                )
+    if len(tables) == len(template):
+        return template
+    built = Library.from_tables(
+        tables, name=template.name, corner=template.corner, header=template.header, cells=template.cells, source=template.source
+    )
+    return built
+
+
+def align(anchors: Sequence[Library], template: Library, target: Corner, measured: Points | None = None) -> Aligned:
+    """Look every anchor up at the template's points.
+
+    What the template itself holds (limits, say) counts as known. Raises ``TableError`` where no anchor has a table that the template asks
+    for, ``UserError`` for a measured point that no table answers to.
+    """
+    library = complete_template(template, anchors)
+    m = int(library.start[-1])
+    values = np.full((m, len(anchors)), np.nan)
+    beyond = np.zeros((m, len(anchors)), dtype=np.float32)
+    for column, anchor in enumerate(anchors):
+        _look_up(library, anchor, values[:, column], beyond[:, column])
+    known = library.values.copy()
+    reveal(library, measured, known)
+    lost = np.isnan(values).all(axis=1) & np.isnan(known)
+    if lost.any():
+        row = int(np.searchsorted(library.start, np.flatnonzero(lost)[0], side="right")) - 1
+        key = library.keys[row]
+        raise TableError("no anchor has this table; add one that has, or take the arc out of the template",
+                         corner=target, arc=key.arc, quantity=key.quantity)  # fmt: skip
+    return Aligned(library, tuple(anchor.corner for anchor in anchors), target, values, beyond, known)
+
+
+def _look_up(library: Library, anchor: Library, values: Array, beyond: NDArray[np.float32]) -> None:
+    """Fill one column: tables that share both libraries' axes go through one matrix product."""
+    pairs = [(row, anchor.position[key]) for row, key in enumerate(library.keys) if key in anchor.position]
+    if not pairs:
+        raise UserError(f"anchor {anchor.name} ({anchor.corner}) has no table of the template {library.name}; are they of one library?")
+    rows, sources = np.array(pairs).T
+    signature = np.concatenate([library.axis[rows], anchor.axis[sources]], axis=1)
+    kinds, inverse = np.unique(signature, axis=0, return_inverse=True)
+    order = np.argsort(inverse.ravel(), kind="stable")
+    bounds = np.searchsorted(inverse.ravel()[order], np.arange(len(kinds) + 1))
+    operators: dict[tuple[int, int], tuple[Array, Array]] = {}
+    for number, kind in enumerate(kinds):
+        chosen = order[bounds[number] : bounds[number + 1]]
+        ours, theirs = kind[:3], kind[3:]
+        if ((ours >= 0) != (theirs >= 0)).any():
+            key = library.keys[rows[chosen[0]]]
+            raise TableError(f"has {int((theirs >= 0).sum())} axes in anchor {anchor.name} and {int((ours >= 0).sum())} in the template",
+                             corner=anchor.corner, arc=key.arc, quantity=key.quantity)  # fmt: skip
+        shape = [len(anchor.axes[a]) if a >= 0 else 1 for a in theirs]
+        flat = anchor.start[sources[chosen]][:, None] + np.arange(int(np.prod(shape)))
+        block = anchor.values[flat].reshape(len(chosen), *shape)
+        far = np.zeros((1, 1, 1))
+        for rank in range(3):
+            if ours[rank] < 0:
+                continue
+            pair = (int(ours[rank]), int(theirs[rank]))
+            if pair not in operators:
+                mine, other = library.axes[pair[0]], anchor.axes[pair[1]]
+                if mine.is_load != other.is_load:
+                    key = library.keys[rows[chosen[0]]]
+                    raise TableError(f"axis {rank + 1} is {other.variable} in anchor {anchor.name} and {mine.variable} in the template",
+                                     corner=anchor.corner, arc=key.arc, quantity=key.quantity)  # fmt: skip
+                operators[pair] = axis_operator(other, mine), overshoot(other, mine)
+            W, out = operators[pair]
+            if W.shape[0] != W.shape[1] or not np.array_equal(W, np.eye(len(W))):
+                block = np.moveaxis(np.tensordot(block, W, axes=(rank + 1, 1)), -1, rank + 1)
+            far = far + out.reshape([-1 if axis == rank else 1 for axis in range(3)])
+        place = library.start[rows[chosen]][:, None] + np.arange(int(block[0].size))
+        values[place] = block.reshape(len(chosen), -1)
+        beyond[place] = np.broadcast_to(far, block.shape[1:]).reshape(-1)
+
+
+def reveal(library: Library, measured: Points | None, known: Array) -> None:
+    """Put the answers of simulated points into the flat array ``known`` of ``library``.
+
+    Raises ``UserError`` for a point whose arc or place in the grid the library doesn't have.
+    """
+    if measured is None:
+        return
+    for n, (arc, edge) in enumerate(zip(measured.arcs, measured.edges, strict=True)):
+        found = False
+        for quantity, value in zip(timing_quantities(edge), (measured.delay[n], measured.transition[n]), strict=True):
+            row = library.position.get(TableKey(*arc, quantity, 0))
+            if row is None:
+                continue
+            found = True
+            if not np.isfinite(value):
+                continue
+            place = 0
+            for rank in range(2):
+                a = library.axis[row, rank]
+                if a < 0:
+                    continue
+                axis = library.axes[a].values
+                hit = np.flatnonzero(np.isclose(axis, measured.index[n, rank], rtol=1e-6, atol=0.0))
+                if not len(hit):
+                    raise UserError(
+                        f"measured point {n + 1} ({arc} {edge}): {measured.index[n, rank]:.6g} is not on the template's axis "
+                        f"{', '.join(f'{x:.6g}' for x in axis)} (SI units)"
+                    )
+                place = place * len(axis) + int(hit[0])
+            known[library.start[row] + place] = value
+        if not found:
+            raise UserError(f"measured point {n + 1}: the template has no arc {arc} with a {edge} edge")

@@ -1,0 +1,141 @@
+"""A corner without simulations, or a quantity that the simulations say nothing about: prediction from the anchors alone.
+
+For each quantity group, kriging draws (models/corner.py), linear interpolation and the nearest corner compete on anchors held out whole.
+Values are worked on as ratios to their magnitude over the anchors, in the linear or the logarithmic domain, whichever scores better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.domain import Corner
+from eda_plugin.models.corner import draw_weights, held_out, interpolation_weights, kriging, nearest_weights
+
+__all__ = ["Domain", "ZeroShot", "fit_zero_shot", "magnitude"]
+
+Array = NDArray[np.float64]
+
+DRAWS = 240
+KEPT = 8
+SAMPLE = 3000
+"""Values of a group on which draws are scored."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where numbers are averaged over corners: ``linear``, or ``log`` by the odd function asinh(z / softness), close to a logarithm."""
+
+    name: str
+    softness: float = 0.02
+
+    def forward(self, z: Array) -> Array:
+        return z if self.name == "linear" else np.arcsinh(z / self.softness)
+
+    def backward(self, t: Array) -> Array:
+        return t if self.name == "linear" else np.sinh(np.clip(t, -60.0, 60.0)) * self.softness
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShot:
+    """Prediction of one group.
+
+    ``mean`` (m,) SI. ``residual`` (m, A): error of each anchor held out, as a share of ``scale``; ``widen``: how much less certain the target
+    is than those anchors were, by kriging. ``scores``: mean error (share of the floor-limited truth) of each candidate on anchors held out.
+    """
+
+    mean: Array
+    scale: Array
+    residual: Array
+    widen: Array
+    chosen: str
+    scores: dict[str, float]
+
+
+def magnitude(anchors: Array, share: float = 0.1) -> Array:
+    """(m,) mean magnitude of each value over the anchors, at least ``share`` of the median magnitude."""
+    size = np.nanmean(np.abs(anchors), axis=1)
+    positive = size[size > 0]
+    floor = share * float(np.median(positive)) if len(positive) else 1.0
+    return np.maximum(size, floor)
+
+
+def fit_zero_shot(
+    anchors: Array,
+    corners: Sequence[Corner],
+    target: Corner,
+    *,
+    domains: Sequence[Domain],
+    floor: float,
+    seed: int,
+    latent: Array | None = None,
+    informed: Sequence[Array] | None = None,
+) -> ZeroShot:
+    """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete.
+
+    ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``latent`` (A + 1, r): measured
+    coordinates of the anchors and the target. ``informed``: weights for the target (A,) and for each anchor held out (A - 1,), learnt from
+    simulations elsewhere in the library: one more candidate.
+    """
+    A = anchors.shape[1]
+    scale = magnitude(anchors)
+    Z = anchors / scale[:, None]
+    everyone = [*corners, target]
+    use_all = np.array([True] * A + [False])
+    if A == 1:
+        spread = np.full((len(scale), 1), 0.5)
+        return ZeroShot(anchors[:, 0].copy(), scale, spread, np.ones(1), "nearest", {})
+    others = [use_all & (np.arange(A + 1) != a) for a in range(A)]
+    sample = np.random.default_rng(seed).permutation(len(scale))[:SAMPLE]
+    limit = floor * float(np.median(np.abs(Z[sample])))
+    weight = _relevance(everyone, A)
+
+    def score(predicted: Array) -> float:
+        error = np.abs(predicted - Z[sample]) / np.maximum(np.abs(Z[sample]), limit)
+        return float(np.minimum(error, 1.0).mean(axis=0) @ weight)
+
+    candidates: list[tuple[float, str, Domain, list[Array], Array, float, list[float]]] = []
+    plain = Domain("linear")
+
+    def consider(name: str, domain: Domain, each: list[Array], own: Array, sd: float, sds: list[float]) -> None:
+        T = domain.forward(Z[sample])
+        candidates.append((score(domain.backward(held_out(T, each))), name, domain, each, own, sd, sds))
+
+    consider("nearest", plain, [nearest_weights(everyone, a, others[a]) for a in range(A)], nearest_weights(everyone, A, use_all), 1.0, [1.0] * A)
+    if A > 2:
+        each = [interpolation_weights(everyone, a, others[a]) for a in range(A)]
+        consider("interpolation", plain, each, interpolation_weights(everyone, A, use_all), 1.0, [1.0] * A)
+        for draw in draw_weights(DRAWS, seed, latent is not None):
+            found = [kriging(everyone, a, others[a], draw, latent) for a in range(A)]
+            own = kriging(everyone, A, use_all, draw, latent)
+            for domain in domains:
+                consider(f"kriging, {domain.name}", domain, [w.weights for w in found], own.weights, own.sd, [w.sd for w in found])
+    if informed is not None and A > 2:
+        consider("ridge on simulated delays", plain, list(informed[1:]), informed[0], 1.0, [1.0] * A)
+    scores: dict[str, float] = {}
+    for value, name, *_ in candidates:
+        scores[name] = min(value, scores.get(name, np.inf))
+    ranked = sorted(range(len(candidates)), key=lambda n: (candidates[n][0], n))
+    best = candidates[ranked[0]]
+    kept = [candidates[n] for n in ranked[:KEPT] if candidates[n][0] <= 1.25 * best[0] + 1e-12]
+    mean = np.zeros(len(scale))
+    hidden = np.zeros_like(Z)
+    for _, _, domain, each, own, _, _ in kept:
+        T = domain.forward(Z)
+        mean += domain.backward(T @ own) / len(kept)
+        hidden += domain.backward(held_out(T, each)) / len(kept)
+    widen = np.mean([[sd / max(s, 1e-9) for s in sds] for *_, sd, sds in kept], axis=0)
+    return ZeroShot(mean * scale, scale, hidden - Z, np.clip(widen, 0.5, 20.0), best[1], scores)
+
+
+def _relevance(corners: Sequence[Corner], A: int) -> Array:
+    """(A,) how much each held-out anchor's error tells of the target's: those near it more. Sums to 1."""
+    place = np.array([(corner.voltage, corner.temperature) for corner in corners])
+    place = place / np.maximum(np.ptp(place, axis=0), 1e-9)
+    process = np.array([corner.process == corners[A].process for corner in corners])
+    apart = np.linalg.norm(place[:A] - place[A], axis=1) + 0.5 * ~process[:A]
+    weight = np.exp(-2.0 * apart) + 0.05
+    return np.asarray(weight / weight.sum(), dtype=np.float64)
