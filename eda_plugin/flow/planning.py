@@ -18,7 +18,7 @@ from eda_plugin.hooks.manager import Plugins
 __all__ = ["Plan", "budget_count", "check_target", "choose_corners", "plan", "template_for"]
 
 LIMIT = 1.0
-"""Hull distance beyond which a target is refused: one more width of the anchors' box."""
+"""Hull distance beyond which a target is refused: one more width of the anchors' box (see ``hull_distance``)."""
 
 _BUDGET = re.compile(r"\s*([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(%?)\s*$", re.IGNORECASE)
 
@@ -69,18 +69,18 @@ def check_target(target: Corner, anchors: Sequence[Library], *, extrapolate: boo
     """What there is to warn of, or empty. Raises ``UserError`` for a target too far outside the anchors, unless ``extrapolate``."""
     corners = [anchor.corner for anchor in anchors]
     processes = sorted({corner.process for corner in corners})
-    known = target.process in processes
-    if not extrapolate and not known and process_axes(target.process) is None:
-        raise UserError(f"no anchor has the process {target.process!r} of the target {target}; they have {', '.join(processes)}")
+    stranger = "" if target.process in processes else f"no anchor has the process {target.process!r} of the target {target}"
+    if stranger and process_axes(target.process) is None and not extrapolate:
+        raise UserError(f"{stranger}; they have {', '.join(processes)}; add an anchor of it, or give --extrapolate to fill it all the same")
     distance = hull_distance(target, corners)
     if distance <= 0:
         return ""
     volts = f"{min(c.voltage for c in corners):g} to {max(c.voltage for c in corners):g} V"
     degrees = f"{min(c.temperature for c in corners):g} to {max(c.temperature for c in corners):g} degrees"
-    where = f"the target {target} lies outside the anchors ({', '.join(processes)}; {volts}; {degrees}) by {distance:.2g} of their span"
+    where = f"the target {target} lies outside the anchors ({', '.join(processes)}; {volts}; {degrees}), at a distance of {distance:.2g}"
     if distance > LIMIT and not extrapolate:
         raise UserError(f"{where}, more than the limit of {LIMIT:g}; add a nearer anchor, or give --extrapolate to fill it all the same")
-    return f"{where}: expect larger errors than the intervals say"
+    return f"{stranger or where}: expect larger errors than the intervals say"
 
 
 def template_for(template: str | Path | Library | None, anchors: Sequence[Library], target: Corner, plugins: Plugins) -> Library:
