@@ -69,14 +69,18 @@ def _delay_missing(subject: Subject) -> Iterator[Finding]:
 
 def _grid_differs(subject: Subject) -> Iterator[Finding]:
     other = dict(zip(DELAY, TRANSITION, strict=True))
-    for library in subject.libraries:
-        for row, key in enumerate(library.keys):
-            partner = library.position.get(_partner(key, other[key.quantity]), row) if key.quantity in other else row
-            both = library.shape[[row, partner]].prod(axis=1) > 1 if partner != row else np.array([False])
-            # equal axes are one axis in the pool, so their numbers tell
-            if both.all() and (library.axis[row] != library.axis[partner]).any():
-                text = f"stands on another grid than its {other[key.quantity]}"
-                yield finding("grid-differs", Severity.WARNING, text, library, key)
+    for view in subject.views:
+        library = view.library
+        rows = view.rows(*DELAY)
+        partners = np.array(
+            [library.position.get(_partner(library.keys[row], other[library.keys[row].quantity]), row) for row in rows], int
+        )
+        size = np.diff(library.start)
+        # equal axes are one axis in the pool, so their numbers tell
+        differs = (library.axis[rows] != library.axis[partners]).any(axis=1) & (size[rows] > 1) & (size[partners] > 1)
+        for row in rows[differs]:
+            text = f"stands on another grid than its {other[library.keys[row].quantity]}"
+            yield finding("grid-differs", Severity.WARNING, text, library, library.keys[row])
 
 
 def _edge_missing(subject: Subject) -> Iterator[Finding]:
@@ -241,10 +245,12 @@ def _output_without_arc(subject: Subject) -> Iterator[Finding]:
 
 def _clock_without_arc(subject: Subject) -> Iterator[Finding]:
     for library in subject.libraries:
-        clocked = {key.cell for key in library.keys if key.quantity in DELAY and key.timing_type in _EDGES}
+        starts = {(key.cell, name) for key in library.keys if key.quantity in DELAY for name in key.related_pin.split()}
         for cell in library.cells:
-            if cell.sequential and any(pin.clock for pin in cell.pins) and cell.name not in clocked:
-                yield finding("clock-without-arc", Severity.WARNING, f"sequential cell {cell.name} has no arc from a clock edge", library)
+            clocks = [pin.name for pin in cell.pins if pin.clock]
+            if cell.sequential and clocks and not any((cell.name, clock) in starts for clock in clocks):
+                text = f"sequential cell {cell.name} has no arc from its clock {clocks[0]}"
+                yield finding("clock-without-arc", Severity.WARNING, text, library)
 
 
 def _sigma_negative(subject: Subject) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from eda_plugin.domain.corner import Corner
 from eda_plugin.domain.library import Library
 from eda_plugin.domain.quantity import group_of
 from eda_plugin.qa.findings import Finding, Rule, Severity, finding
-from eda_plugin.qa.subject import Ints, Subject, align
+from eda_plugin.qa.subject import Ints, Subject
 
 __all__ = ["corner_rules"]
 
@@ -83,7 +83,7 @@ def _corner_twice(subject: Subject) -> Iterator[Finding]:
 def _corner_repeats(subject: Subject) -> Iterator[Finding]:
     """Two corners of which more than half of the tables are equal."""
     for one, two in _different(subject):
-        rows, equal = _equal_tables(one, two)
+        rows, equal = _equal_tables(subject, one, two)
         if equal.sum() > len(rows) / 2:
             text = f"{int(equal.sum())} of {len(rows)} tables repeat those of {two.corner.name}, digit for digit"
             yield finding("corner-repeats", Severity.ERROR, text, one)
@@ -92,7 +92,7 @@ def _corner_repeats(subject: Subject) -> Iterator[Finding]:
 def _table_repeats(subject: Subject) -> Iterator[Finding]:
     """Single tables, where the corner as a whole is not a copy."""
     for one, two in _different(subject):
-        rows, equal = _equal_tables(one, two)
+        rows, equal = _equal_tables(subject, one, two)
         for row in rows[equal] if equal.sum() <= len(rows) / 2 else ():
             if group_of(one.keys[row].quantity) == "timing":
                 text = f"repeats {two.corner.name}, digit for digit"
@@ -103,9 +103,9 @@ def _different(subject: Subject) -> Iterator[tuple[Library, Library]]:
     return ((one, two) for one, two in combinations(subject.libraries, 2) if one.corner != two.corner)
 
 
-def _equal_tables(one: Library, two: Library) -> tuple[Ints, NDArray[np.bool_]]:
+def _equal_tables(subject: Subject, one: Library, two: Library) -> tuple[Ints, NDArray[np.bool_]]:
     """Rows of ``one`` with a table of four values or more in both, and which of them hold equal values, not all the same."""
-    at = align(one, two)
+    at = subject.align(one, two)
     size = np.diff(one.start)
     rows = np.flatnonzero((at >= 0) & (size > 3) & (size == np.diff(two.start)[at]))
     equal = one.values[one.start[rows]] == two.values[two.start[at[rows]]]
@@ -146,7 +146,7 @@ def _shape_differs(subject: Subject) -> Iterator[Finding]:
         return
     first = subject.libraries[0]
     for library in subject.libraries[1:]:
-        at = align(library, first)
+        at = subject.align(library, first)
         differs = (at >= 0) & (library.shape != first.shape[at]).any(axis=1)
         for row in np.flatnonzero(differs):
             here, there = (" x ".join(str(n) for n in shape if n > 1) or "1" for shape in (library.shape[row], first.shape[at[row]]))

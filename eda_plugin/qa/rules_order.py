@@ -12,7 +12,7 @@ import numpy as np
 from eda_plugin.domain.corner import Corner, process_axes
 from eda_plugin.domain.quantity import CAPACITANCE, DELAY, TRANSITION
 from eda_plugin.qa.findings import Finding, Rule, Severity, finding
-from eda_plugin.qa.subject import Floats, Ints, Subject, View, align, resample
+from eda_plugin.qa.subject import Floats, Ints, Subject, View, resample
 
 __all__ = ["order_rules"]
 
@@ -54,9 +54,9 @@ def _pairs(subject: Subject, alike: Callable[[Corner], object], size: Callable[[
         yield (one, two) if a < b else (two, one)
 
 
-def _ratios(view: View, other: View, rows: Ints) -> Floats:
+def _ratios(subject: Subject, view: View, other: View, rows: Ints) -> Floats:
     """(rows,) mean of each table over the mean of the same table of ``other`` on its grid; NaN where either is not positive."""
-    at = align(view.library, other.library)
+    at = subject.align(view.library, other.library)
     shared = rows[at[rows] >= 0]
     own, theirs = _means(view, rows, view.library.values), _means(view, rows, resample(view, other, shared, at[shared]))
     usable = (own > 0) & (theirs > 0)
@@ -70,7 +70,7 @@ def _delay_order(
     """Mean delays that rise by more than 5 % where ``size`` does: faster corners come second."""
     for slow, fast in _pairs(subject, alike, size):
         rows = fast.rows(*DELAY)
-        ratio = _ratios(fast, slow, rows)
+        ratio = _ratios(subject, fast, slow, rows)
         for row, share in zip(rows[ratio > 1.05], ratio[ratio > 1.05], strict=True):
             text = f"is on average {share:.3g} times as slow as at {slow.library.corner.name}, which has {what}"
             yield finding(rule, Severity.WARNING, text, fast.library, fast.library.keys[row], [share])
@@ -93,7 +93,7 @@ def _temperature(subject: Subject) -> Iterator[Finding]:
     """Either sign is physics (delays fall with the temperature at low supply); an arc against nine tenths of the others is not."""
     for cold, hot in _pairs(subject, lambda c: (c.process, c.voltage), lambda c: c.temperature):
         rows = hot.rows(*DELAY)
-        ratio = _ratios(hot, cold, rows)
+        ratio = _ratios(subject, hot, cold, rows)
         known = ratio[np.isfinite(ratio)]
         if len(known) < 20:
             continue
@@ -111,7 +111,7 @@ def _leakage_order(
 ) -> Iterator[Finding]:
     for low, high in _pairs(subject, alike, size):
         rows = high.rows("cell_leakage_power")
-        ratio = _ratios(high, low, rows)
+        ratio = _ratios(subject, high, low, rows)
         for row, share in zip(rows[ratio < 0.95], ratio[ratio < 0.95], strict=True):
             text = f"is {share:.3g} of that at {low.library.corner.name}, which has {what}"
             yield finding(rule, Severity.WARNING, text, high.library, high.library.keys[row], [share])
@@ -133,7 +133,7 @@ def _trend(subject: Subject, group: str, quantities: tuple[str, ...]) -> Iterato
     rows = first.rows(*quantities) if quantities else np.flatnonzero(first.group == group)
     logs, places = [], []
     for view in subject.views:
-        at = align(first.library, view.library)[rows]
+        at = subject.align(first.library, view.library)[rows]
         known = at >= 0
         values = np.full(len(rows), np.nan)
         values[known] = _means(first, rows[known], resample(first, view, rows[known], at[known]))

@@ -122,6 +122,14 @@ class Subject:
 
     def __init__(self, libraries: Sequence[Library]) -> None:
         self.libraries = tuple(libraries)
+        self._aligned: dict[tuple[int, int], Ints] = {}
+
+    def align(self, library: Library, other: Library) -> Ints:
+        """``align`` of two libraries of the run, remembered: many rules ask."""
+        pair = (id(library), id(other))
+        if pair not in self._aligned:
+            self._aligned[pair] = align(library, other)
+        return self._aligned[pair]
 
     @cached_property
     def views(self) -> tuple[View, ...]:
