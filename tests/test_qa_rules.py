@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eda_plugin import flow
 from eda_plugin.domain import Axis, Cell, Corner, Header, Library, Pin, Table, TableKey
 from eda_plugin.errors import UserError
 from eda_plugin.qa import checks
 from eda_plugin.qa.findings import Finding, Rule, RuleRegistry, Severity, count_findings
+from eda_plugin.qa.sarif import to_sarif
 from eda_plugin.qa.subject import Subject
 
 CORNERS = [
@@ -262,6 +265,43 @@ def test_findings_carry_line_and_values(sound: list[Library]) -> None:
     assert str(found).startswith("lib/own__tt_025C_0v80.lib.gz:7 error [transition-positive] tt_025C_0v80 inv_2 A -> Y")
     assert found.to_dict()["corner"] == "tt_025C_0v80"
     assert count_findings([found]) == {"error": 1, "warning": 0, "repaired": 0, "info": 0}
+
+
+def test_sarif_says_rule_place_and_level(sound: list[Library]) -> None:
+    found = checks.run(FAULTS["transition-positive"](list(sound)), locate=lambda library, key: 7)
+    log = json.loads(json.dumps(to_sarif(found, checks.builtin_rules())))
+    [run] = log["runs"]
+    assert len(run["tool"]["driver"]["rules"]) == len(RULES)
+    result = next(result for result in run["results"] if result["ruleId"] == "transition-positive")
+    assert result["level"] == "error"
+    assert result["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "lib/own__tt_025C_0v80.lib.gz"},
+        "region": {"startLine": 7},
+    }
+    assert result["message"]["text"].startswith("tt_025C_0v80 inv_2 A -> Y")
+
+
+def test_flow_finds_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "own_tt_025C_0v80.lib"
+    text = """library (own_tt_025C_0v80) {
+  time_unit : "1ns"; capacitive_load_unit (1, pf); voltage_unit : "1V"; current_unit : "1mA"; leakage_power_unit : "1nW";
+  nom_voltage : 0.8; nom_temperature : 25;
+  cell (inv) {
+    pin (Y) { direction : output;
+      timing () { related_pin : "A";
+        cell_rise (scalar) { values ("0.02"); }
+        rise_transition (scalar) {
+          values ("-0.02");
+        }
+      }
+    }
+  }
+}
+"""
+    path.write_text(text)
+    [found] = flow.check(flow.read(path), rules=["transition-positive"])
+    assert text.splitlines()[(found.line or 0) - 1].strip() == "rise_transition (scalar) {"
+    assert found.file == str(path)
 
 
 def test_all_rules_at_once_leave_the_libraries_alone(sound: list[Library]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eda_plugin.domain import Library
+from eda_plugin.domain import Library, TableKey
 from eda_plugin.domain.quantity import group_of
 from eda_plugin.flow.session import Session
 
@@ -78,7 +79,30 @@ def check(libraries: Sequence[Library], *, rules: Sequence[str] = (), session: S
     session = session or Session.load()
     with session.errors_told():
         registry = session.plugins.checks
-        return run(libraries, registry.select(rules) if rules else tuple(registry))
+        return run(libraries, registry.select(rules) if rules else tuple(registry), _Lines())
+
+
+class _Lines:
+    """Line of a table in its Liberty file; each file that has a finding is indexed once."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, dict[TableKey, int]] = {}
+
+    def __call__(self, library: Library, key: TableKey) -> int | None:
+        if library.source not in self._lines:
+            self._lines[library.source] = self._read(Path(library.source), library.name)
+        return self._lines[library.source].get(key)
+
+    @staticmethod
+    def _read(path: Path, name: str) -> dict[TableKey, int]:
+        from eda_plugin.adapters import liberty
+
+        if not path.is_file() or not {".lib", ".liberty"} & set(path.suffixes):
+            return {}
+        document = liberty.open_document(path, name)
+        ends = np.flatnonzero(np.frombuffer(document.text, dtype=np.uint8) == ord("\n"))
+        starts = document.index.start[document.entries.owner]
+        return dict(zip(document.entries.keys, (np.searchsorted(ends, starts) + 1).tolist(), strict=True))
 
 
 def compare(one: Library, two: Library, *, rtol: float = 0.02, atol: float = 2e-12, session: Session | None = None) -> Comparison:
