@@ -16,6 +16,7 @@ import pytest
 
 from eda_plugin.cli import show
 from eda_plugin.cli.app import run
+from eda_plugin.domain.quantity import TIMING
 
 Make = Callable[..., Path]
 Capture = pytest.CaptureFixture[str]
@@ -371,6 +372,22 @@ def test_progress_shows_on_a_terminal_only(capsys: Capture, monkeypatch: pytest.
 def test_json_has_no_nan(capsys: Capture) -> None:
     show.print_json({"a": [float("nan"), 1.0]})
     assert json.loads(capsys.readouterr().out) == {"a": [None, 1.0]}
+
+
+# HSPICE results
+
+
+def test_measure_files_make_the_library_that_liberty_tells(repository: Path, capsys: Capture) -> None:
+    import eda_plugin as ep
+
+    example = repository / "examples" / "hkmg22"
+    assert call("inspect", example / "hspice", "--mapping", example / "measures.toml", "--json") == 0
+    assert {library["missing"].get("timing", 0) for library in json.loads(capsys.readouterr().out)["libraries"]} == {0}
+    for measured in ep.read(example / "hspice", mapping=example / "measures.toml"):
+        library = ep.read(example / "lib" / f"hkmg22_{measured.corner}.lib")[0]
+        assert set(measured.keys) == {key for key in library.keys if key.quantity in TIMING}
+        for key in measured.keys:
+            np.testing.assert_allclose(measured[key].values, library[key].values, rtol=1e-6)
 
 
 # Predictors
