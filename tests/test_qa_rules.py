@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 
-from eda_plugin import flow
 from eda_plugin.domain import Axis, Cell, Corner, Header, Library, Pin, Table, TableKey
 from eda_plugin.errors import UserError
 from eda_plugin.qa import checks
@@ -281,7 +281,7 @@ def test_sarif_says_rule_place_and_level(sound: list[Library]) -> None:
     assert result["message"]["text"].startswith("tt_025C_0v80 inv_2 A -> Y")
 
 
-def test_flow_finds_the_line(tmp_path: Path) -> None:
+def test_the_command_finds_the_line_and_writes_sarif(tmp_path: Path, command: Callable[..., CompletedProcess[str]]) -> None:
     path = tmp_path / "own_tt_025C_0v80.lib"
     text = """library (own_tt_025C_0v80) {
   time_unit : "1ns"; capacitive_load_unit (1, pf); voltage_unit : "1V"; current_unit : "1mA"; leakage_power_unit : "1nW";
@@ -299,9 +299,12 @@ def test_flow_finds_the_line(tmp_path: Path) -> None:
 }
 """
     path.write_text(text)
-    [found] = flow.check(flow.read(path), rules=["transition-positive"])
-    assert text.splitlines()[(found.line or 0) - 1].strip() == "rise_transition (scalar) {"
-    assert found.file == str(path)
+    line = 1 + text.splitlines().index("        rise_transition (scalar) {")
+    done = command("check", path, "--rule", "transition-positive", "--sarif", "found.sarif")
+    assert done.returncode == 1
+    assert f"{path.name}:{line} error [transition-positive]" in done.stdout
+    log = json.loads((tmp_path / "found.sarif").read_text())
+    assert log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"] == {"startLine": line}
 
 
 def test_all_rules_at_once_leave_the_libraries_alone(sound: list[Library]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ __all__ = ["check", "compare"]
 @click.option("--rule", "rules", multiple=True, metavar="NAME", help="Apply this rule only; may be repeated. docs/checks.md lists them.")
 @click.option("--strict", is_flag=True, help="Warnings fail the run as errors do.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Findings of a rule to show.")
+@click.option("--sarif", type=PATH, metavar="FILE", help="Write the findings as SARIF 2.1.0, for editors and code hosts.")
 @as_json
 @click.pass_context
 def check(
@@ -33,6 +35,7 @@ def check(
     rules: tuple[str, ...],
     strict: bool,
     limit: int,
+    sarif: Path | None,
     json_: bool,
 ) -> None:
     """Check libraries, each and across corners. Exit status 1 where something is found."""
@@ -44,6 +47,12 @@ def check(
     libraries = flow.read(files, corners=corners, mapping=mapping, workers=workers, session=session)
     findings = flow.check(libraries, rules=rules, session=session)
     counts = count_findings(findings)
+    if sarif is not None:
+        from eda_plugin.files import replace_atomically
+        from eda_plugin.qa.sarif import to_sarif
+
+        with replace_atomically(sarif) as part:
+            part.write_text(json.dumps(to_sarif(findings, session.plugins.checks), indent=1) + "\n", encoding="utf-8")
     if json_:
         print_json({"libraries": len(libraries), "counts": counts, "findings": [found.to_dict() for found in findings]})
     elif not quiet:
