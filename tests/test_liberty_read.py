@@ -210,7 +210,7 @@ def test_of_several_libraries_one_is_chosen_by_name(tmp_path: Path) -> None:
     path = tmp_path / "two.lib"
     path.write_text(one_line("a_tt_1v00_025C", "cell (X) { area : 1; }") + "\n" + one_line("b_ss_1v00_025C", "cell (Y) { area : 2; }"))
     assert [cell.name for cell in liberty.read(path, name="b_ss_1v00_025C", cache=False).cells] == ["Y"]
-    with pytest.raises(UserError, match="2 libraries in this file.*a_tt_1v00_025C, b_ss_1v00_025C"):
+    with pytest.raises(UserError, match=r"2 libraries in this file.*a_tt_1v00_025C, b_ss_1v00_025C"):
         liberty.read(path, cache=False)
     with pytest.raises(UserError, match="no library 'c'"):
         liberty.read(path, name="c", cache=False)

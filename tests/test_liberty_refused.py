@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import random
+import runpy
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -93,7 +96,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, name: str, data: byte
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for cache in (False, True):
-        with pytest.raises(UserError, match="cannot read .*No such file"):
+        with pytest.raises(UserError, match=r"cannot read .*No such file"):
             liberty.read(tmp_path / "none.lib", cache=cache)
         with pytest.raises(UserError, match="cannot read"):
             liberty.read(tmp_path, cache=cache)
@@ -195,21 +198,20 @@ def test_includes_cannot_multiply_without_end(tmp_path: Path, monkeypatch: pytes
     assert "more than 50 included files" in str(refused(include(tmp_path, "a.inc")))
 
 
+def fuzz_target() -> Callable[[bytes, Path], None]:
+    path = Path(__file__).parent / "fuzz" / "fuzz_liberty.py"
+    return cast(Callable[[bytes, Path], None], runpy.run_path(str(path))["check"])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_damage_ends_in_a_clear_error_or_a_library(tmp_path: Path, seed: int) -> None:
+    check = fuzz_target()
     generator = random.Random(seed)
     original = FORMS.read_bytes()
-    path = tmp_path / "damaged_tt.lib"
     pieces = (b"{", b"}", b"(", b")", b'"', b"\\", b";", b":", b"/*", b"nan", b"9" * 400, b"\xff", b"", b"-", b",")
     for _ in range(60):
         data = bytearray(original)
         for _ in range(generator.randint(1, 4)):
             at = generator.randrange(len(data))
             data[at : at + generator.choice((0, 1, 5, 40))] = generator.choice(pieces)
-        path.write_bytes(bytes(data))
-        try:
-            document = liberty.open_document(path)
-            liberty.write(document.library(), tmp_path / "out.lib", template=document)
-        except UserError:
-            continue
-        assert (tmp_path / "out.lib").read_bytes() == bytes(data)
+        check(bytes(data), tmp_path)

@@ -195,7 +195,7 @@ def test_a_missing_value_is_never_written(tmp_path: Path, forms: Library) -> Non
     values = forms.values.copy()
     values[7] = np.nan
     out = tmp_path / "out.lib"
-    with pytest.raises(TableError, match="1 value.s. in 1 table.s. are missing") as caught:
+    with pytest.raises(TableError, match=r"1 value.s. in 1 table.s. are missing") as caught:
         liberty.write(forms.with_values(values, forms.origin), out)
     assert caught.value.exit_status == 2
     assert not out.exists()
