@@ -49,7 +49,7 @@ def at_rest(bench: Bench, cell: Cell) -> list[Rest]:
 
 def _around(stimulus: Stimulus, edge: str, rests: Sequence[Rest]) -> tuple[Rest, Rest]:
     """The states before and after the input's edge that gives ``edge`` at the output."""
-    after = stimulus.input_edge(edge) == "rise"
+    after = stimulus.other_edge(edge) == "rise"
     side = dict(stimulus.side)
     pin = stimulus.arc.related_pin
     found = {rest.state[pin]: rest for rest in rests if all(rest.state[name] == level for name, level in side.items())}
@@ -73,5 +73,5 @@ def input_capacitance(result: Edge, stimulus: Stimulus, edge: str, rests: Sequen
     """Charge that the related pin took in a full swing, less its leakage, by the supply (F): an input's rise where ``result`` is of one."""
     before, after = (rest.inputs[stimulus.arc.related_pin] for rest in _around(stimulus, edge, rests))
     leaked = before * result.ramp / 2 + after * (result.ramp / 2 + result.window)
-    sign = 1.0 if stimulus.input_edge(edge) == "rise" else -1.0
+    sign = 1.0 if stimulus.other_edge(edge) == "rise" else -1.0
     return sign * (result.input - leaked) / volts

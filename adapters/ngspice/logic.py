@@ -23,8 +23,8 @@ class Stimulus:
     side: tuple[tuple[str, bool], ...]
     inverting: bool
 
-    def input_edge(self, edge: str) -> str:
-        """Edge of the related pin that gives ``edge`` at the output."""
+    def other_edge(self, edge: str) -> str:
+        """Edge of the related pin that gives ``edge`` at the output, and as well the edge of the output that ``edge`` of that pin gives."""
         return {"rise": "fall", "fall": "rise"}[edge] if self.inverting else edge
 
 

@@ -22,6 +22,8 @@ __all__ = ["Failure", "answer_rows", "in_parallel", "run_deck"]
 # than they work. Only the limit stops it.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
 
+BARREN = 4
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -79,7 +81,7 @@ def answer_rows(count: int, deck_of: Callable[[Sequence[int]], str], settings: N
     """Rows 0 to ``count`` - 1, each a ``LogRow`` or the reason why there is none.
 
     ``deck_of`` writes the deck of some rows. Where a run breaks off, the rows it finished are kept, the row it broke off in is set apart
-    and tried ``settings.retries`` more times, and the others go on without it. ``retries`` + 2 runs in a row without any answer end it.
+    and tried ``settings.retries`` more times, and the others go on without it. Four runs in a row without any answer end it.
     """
     answers: dict[int, LogRow | str] = {}
     tries = dict.fromkeys(range(count), 0)
@@ -99,7 +101,7 @@ def answer_rows(count: int, deck_of: Callable[[Sequence[int]], str], settings: N
         reason = problem or "ngspice printed no result"
         culprit, rest = left[0], left[1:]
         tries[culprit] += 1
-        if barren > settings.retries + 1:
+        if barren == BARREN:
             answers |= dict.fromkeys([*left, *suspects], reason)
             break
         if tries[culprit] > settings.retries:

@@ -111,25 +111,23 @@ def characterize(corner: Corner, designs: list[Design], settings: NgspiceSetting
     def work(job: tuple[Design, Arc, Stimulus]) -> ArcResult:
         design, arc, stimulus = job
         slews, loads = grids(corner, design.load_max)
-        rows = tuple((slew, load, EDGES) for slew in slews for load in loads)
+        rows = tuple((slew, load, edge) for edge in EDGES for slew in slews for load in loads)
         answers = sweep(bench, Sweep(stimulus, design.cell, rows), charge=True)
         wrong = [(row, answer) for row, answer in zip(rows, answers, strict=True) if isinstance(answer, str)]
         if wrong:
-            raise UserError(f"{corner}: {arc} at slew {wrong[0][0][0]:g} s, load {wrong[0][0][1]:g} F: {wrong[0][1]}")
+            raise UserError(f"{corner}: {arc} {wrong[0][0][2]} at slew {wrong[0][0][0]:g} s, load {wrong[0][0][1]:g} F: {wrong[0][1]}")
         results = [answer for answer in answers if not isinstance(answer, str)]
         shape = (len(slews), len(loads))
         tables: dict[str, dict[str, NDArray[np.float64]]] = {"delay": {}, "transition": {}, "energy": {}}
         capacitance: dict[str, float] = {}
         for edge in EDGES:
-            edges = [result[edge] for result in results]
-            tables["delay"][edge] = np.array([e.delay for e in edges]).reshape(shape)
-            tables["transition"][edge] = np.array([e.transition for e in edges]).reshape(shape)
-            energies = [
-                internal_energy(e, stimulus, edge, row[1], rests[arc.cell], corner.voltage) for e, row in zip(edges, rows, strict=True)
-            ]
+            chosen = [(row, result) for row, result in zip(rows, results, strict=True) if row[2] == edge]
+            tables["delay"][edge] = np.array([e.delay for _, e in chosen]).reshape(shape)
+            tables["transition"][edge] = np.array([e.transition for _, e in chosen]).reshape(shape)
+            energies = [internal_energy(e, stimulus, edge, row[1], rests[arc.cell], corner.voltage) for row, e in chosen]
             tables["energy"][edge] = np.array(energies).reshape(shape)
-            taken = [input_capacitance(e, stimulus, edge, rests[arc.cell], corner.voltage) for e in edges]
-            capacitance[stimulus.input_edge(edge)] = float(np.mean(taken))
+            taken = [input_capacitance(e, stimulus, edge, rests[arc.cell], corner.voltage) for _, e in chosen]
+            capacitance[stimulus.other_edge(edge)] = float(np.mean(taken))
         return ArcResult(arc, slews, loads, tables["delay"], tables["transition"], tables["energy"], capacitance)
 
     arcs = in_parallel(work, jobs, workers)
