@@ -64,9 +64,9 @@ def train_predictor(
     if not np.isfinite(y).any():
         raise UserError("no library has a slew-by-load timing table with values; a predictor needs some to learn from")
     n, C, p = y.shape
-    slew_reference = float(np.nanmax(slew))
+    slew_range = np.array([np.nanmin(slew), np.nanmax(slew)])
     load_reference = np.nanmax(load, axis=(1, 2))
-    u, v = coordinates(slew, load, slew_reference, load_reference[:, None, None])
+    u, v = coordinates(slew, load, slew_range, load_reference[:, None, None])
     known = np.isfinite(y)
     floor = np.array([0.1 * np.median(np.abs(y[:, c][known[:, c]])) if known[:, c].any() else np.nan for c in range(C)])
     if np.isnan(floor).any():
@@ -81,11 +81,11 @@ def train_predictor(
     for number in range(_FOLDS_USED):
         part = use & (fold == number)
         unseen[part] = surface_values(tables, fit_surfaces(tables, use & ~part, rounds=4))[part]
-    shape, log_scale = _completed(fit_surfaces(tables, use).reshape(n, C, -1), known.any(axis=2), corners, floor)
+    shape, log_scale = _completed(fit_surfaces(tables, use).reshape(n, C, -1), np.asarray(known.any(axis=2)), corners, floor)
     span = np.stack([_least(slew), -_least(-slew), _least(load), -_least(-load)], axis=2)
     centre, components = _encoding(shape.reshape(n * C, -1), settings.components)
     draft = TreePredictor(
-        keys, corners, POWERS, shape, log_scale, span, slew_reference, load_reference, floor, centre, components, _nothing(), _nothing(),
+        keys, corners, POWERS, shape, log_scale, span, slew_range, load_reference, floor, centre, components, _nothing(), _nothing(),
         1.0, np.nan, settings.coverage,
     )  # fmt: skip
     return _boosted(draft, unseen.reshape(n, C, p), slew, load, y, settings, rng)
@@ -167,17 +167,18 @@ def _boosted(
     learn, widen, calibrate = (np.flatnonzero(part == number) for number in range(3))
     if not len(learn) or not len(widen) or not len(calibrate):
         return draft  # too few values to learn more than the surfaces from: no trees, intervals unknown
-    residual = _trees(features[learn], rest[learn], settings, loss="absolute_error", monotone=True)
+    residual = _fitted(features[learn], rest[learn], settings, loss="absolute_error", trees=settings.trees, monotone=True)
     off = np.abs(rest - residual.predict(features))
-    spread = _trees(features[widen], np.log(off[widen] + 1e-4), settings, loss="squared_error", monotone=False)
+    # How far off is a rougher question than what: fewer trees answer it as well.
+    spread = _fitted(features[widen], np.log(off[widen] + 1e-4), settings, loss="squared_error", trees=settings.trees // 4, monotone=False)
     ratio = off[calibrate] / np.exp(spread.predict(features[calibrate]))
     width = float(np.quantile(ratio, min(1.0, settings.coverage * (1 + 1 / len(ratio)))))
-    made = replace(draft, residual=residual, spread=spread, width=width)
+    made = replace(draft, residual=flattened(residual), spread=flattened(spread), width=width)
     return replace(made, width_between=_between(made, slew, load, y, settings, rng))
 
 
 def _between(
-    made: TreePredictor, slew: Floats, load: Floats, y: Floats, settings: PredictorSettings, rng: np.random.Generator, rows: int = 20_000
+    made: TreePredictor, slew: Floats, load: Floats, y: Floats, settings: PredictorSettings, rng: np.random.Generator, *, rows: int = 5_000
 ) -> float:
     """Width of the intervals at a corner not trained on: each training corner in turn is asked of the surfaces of the others."""
     ratios = []
@@ -208,12 +209,14 @@ def _nothing() -> Trees:
     return Trees(0.0, none, empty, none, none, empty, none, 0)
 
 
-def _trees(features: Floats, target: Floats, settings: PredictorSettings, *, loss: str, monotone: bool) -> Trees:
+def _fitted(
+    features: Floats, target: Floats, settings: PredictorSettings, *, loss: str, trees: int, monotone: bool
+) -> HistGradientBoostingRegressor:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     model = HistGradientBoostingRegressor(
         loss=loss,
-        max_iter=settings.trees,
+        max_iter=max(trees, 1),
         max_leaf_nodes=settings.leaves,
         max_depth=settings.depth,
         learning_rate=settings.learning_rate,
@@ -221,7 +224,7 @@ def _trees(features: Floats, target: Floats, settings: PredictorSettings, *, los
         early_stopping=False,
         random_state=settings.seed,
     )
-    return flattened(model.fit(features, target))
+    return model.fit(features, target)
 
 
 def flattened(model: HistGradientBoostingRegressor) -> Trees:

@@ -49,6 +49,9 @@ def fit_surfaces(tables: Tables, use: NDArray[np.bool_], rounds: int = 6) -> Flo
     A table without any used value gets the common mean of size zero: its coefficients are 0.
     """
     count, K = len(tables.y), len(POWERS)
+    held: NDArray[np.bool_] = np.asarray(use.any(axis=1))
+    if not held.any():
+        return np.zeros((count, K))
     gram, right, power = np.empty((count, K, K)), np.empty((count, K)), np.empty(count)
     for begin in range(0, count, _CHUNK):
         part = slice(begin, begin + _CHUNK)
@@ -60,7 +63,6 @@ def fit_surfaces(tables: Tables, use: NDArray[np.bool_], rounds: int = 6) -> Flo
         power[part] = ((y * weight) ** 2).sum(axis=1)
     # In units of size: coefficients of all tables then are about as large.
     size = 1 / np.sqrt(np.maximum(np.einsum("tkk->t", gram) / K, np.finfo(float).tiny))
-    held = use.any(axis=1)
     gram *= (size**2)[:, None, None]
     right *= size[:, None]
     points = np.maximum(use.sum(axis=1), 1)
@@ -71,10 +73,10 @@ def fit_surfaces(tables: Tables, use: NDArray[np.bool_], rounds: int = 6) -> Flo
         off = z[held] - centre
         # A few tables do not tell a covariance: K more, of independent coefficients, are taken to have been seen.
         total = off.T @ off + held.sum() * spread
-        covariance = (total + np.eye(K) * np.trace(total) / held.sum()) / (held.sum() + K)
+        covariance = (total + np.eye(K) * max(np.trace(total) / held.sum(), 0.01)) / (held.sum() + K)
         precision = np.linalg.inv(covariance + 1e-10 * np.eye(K) * np.trace(covariance) / K)
         rest = (power - 2 * np.einsum("tk,tk->t", z, right) + np.einsum("tk,tkl,tl->t", z, gram, z))[held] / points[held]
-        noise = max(float(np.minimum(rest, 9 * np.median(rest)).mean()), 1e-8)
+        noise = max(float(np.median(rest)), 1e-8)  # the median: some tables have kinks that no smooth surface follows
         inverse = np.linalg.inv(gram / noise + precision)
         z = np.einsum("tkl,tl->tk", inverse, right / noise + precision @ centre)
         spread = inverse[held].mean(axis=0)
