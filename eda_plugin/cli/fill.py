@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eda_plugin.cli.options import PATH, as_json, inputs, needs_target, session_of
+from eda_plugin.cli.options import PATH, Inputs, as_json, needs_target, reads
 
 if TYPE_CHECKING:
     from eda_plugin.flow import FillResult
@@ -17,7 +17,7 @@ __all__ = ["fill"]
 
 
 @click.command()
-@inputs()
+@reads("ANCHORS")
 @needs_target
 @click.option(
     "--target",
@@ -38,14 +38,8 @@ __all__ = ["fill"]
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="Threads of the numerical libraries.  [default: theirs]")
 @click.option("--strict", is_flag=True, help="Fail, and write nothing, where a check had to repair a value.")
 @as_json
-@click.pass_context
 def fill(
-    context: click.Context,
-    anchors: tuple[Path, ...],
-    corners: Path | None,
-    mapping: Path | None,
-    workers: int | None,
-    quiet: bool,
+    inputs: Inputs,
     template: Path | None,
     seed: int,
     extrapolate: bool,
@@ -79,9 +73,8 @@ def fill(
         raise click.UsageError("--target missing goes without --measured, --template, --intervals, --values, --report and --save-model")
     if gaps and not output.is_dir():
         raise click.UsageError(f"--target missing writes one library a corner: expected an existing folder, found {output}")
-    session = session_of(context, quiet=quiet)
-    libraries = flow.read(anchors, corners=corners, mapping=mapping, workers=workers, session=session)
-    wanted = [corner.name for corner in flow.choose_corners(libraries, session=session)] if gaps else [target]
+    libraries = inputs.read()
+    wanted = [corner.name for corner in flow.choose_corners(libraries, session=inputs.session)] if gaps else [target]
     summaries = []
     for corner in wanted:
         result = flow.fill(
@@ -92,7 +85,7 @@ def fill(
             settings=settings,
             strict=strict,
             extrapolate=extrapolate,
-            session=session,
+            session=inputs.session,
         )
         out = output / f"{result.library.name}.lib" if gaps else output
         beside = [out.with_name(out.name + end) for end in (".origin.parquet", ".origin.csv.gz")] if values is None else [values]
@@ -102,7 +95,7 @@ def fill(
             result.save(save_model)
             files.append(save_model)
         summaries.append({**result.report, "files": [str(file) for file in files]})
-        if not quiet and not json_:
+        if not inputs.quiet and not json_:
             _summary(result, files)
     if json_:
         print_json(summaries if gaps else summaries[0])

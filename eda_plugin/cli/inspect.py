@@ -6,32 +6,22 @@ from pathlib import Path
 
 import click
 
-from eda_plugin.cli.options import as_json, inputs, session_of
+from eda_plugin.cli.options import Inputs, as_json, reads
 
 __all__ = ["inspect"]
 
 
 @click.command()
-@inputs("files")
+@reads("FILES")
 @as_json
-@click.pass_context
-def inspect(
-    context: click.Context,
-    files: tuple[Path, ...],
-    corners: Path | None,
-    mapping: Path | None,
-    workers: int | None,
-    quiet: bool,
-    json_: bool,
-) -> None:
+def inspect(inputs: Inputs, json_: bool) -> None:
     """Show the corner, cells and tables of each library, and which corners could be filled from them."""
     from eda_plugin import flow
     from eda_plugin.cli.show import print_json, table
 
-    session = session_of(context, quiet=quiet)
-    libraries = flow.read(files, corners=corners, mapping=mapping, workers=workers, session=session)
+    libraries = inputs.read()
     summaries = [flow.summarize(library) for library in libraries]
-    gaps = flow.choose_corners(libraries, session=session)
+    gaps = flow.choose_corners(libraries, session=inputs.session)
     if json_:
         print_json({"libraries": [summary.to_dict() for summary in summaries], "missing_corners": [corner.name for corner in gaps]})
         return

@@ -2,44 +2,67 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from eda_plugin.hooks.manager import Plugins
 
 if TYPE_CHECKING:
+    from eda_plugin.domain import Library
     from eda_plugin.flow import Session
 
-__all__ = ["PATH", "as_json", "inputs", "needs_target", "session_of"]
+__all__ = ["PATH", "Inputs", "as_json", "needs_target", "reads", "session_of"]
 
 PATH = click.Path(path_type=Path)
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def inputs(name: str = "anchors") -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """The files to read, and what they don't tell themselves."""
+@dataclass(frozen=True)
+class Inputs:
+    """The files that a command reads, and what the user told of them."""
 
-    def add(command: Callable[P, R]) -> Callable[P, R]:
+    paths: tuple[Path, ...]
+    corners: Path | None
+    mapping: Path | None
+    workers: int | None
+    quiet: bool
+    session: Session
+
+    def read(self) -> tuple[Library, ...]:
+        from eda_plugin import flow
+
+        return flow.read(self.paths, corners=self.corners, mapping=self.mapping, workers=self.workers, session=self.session)
+
+
+def reads(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the argument ``name`` and the options of reading; it gets them as ``inputs``."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(
+            paths: tuple[Path, ...], corners: Path | None, mapping: Path | None, workers: int | None, quiet: bool, **rest: object
+        ) -> None:
+            command(inputs=Inputs(paths, corners, mapping, workers, quiet, session_of(quiet=quiet)), **rest)
+
         for option in (
             click.option("--quiet", is_flag=True, help="Show no progress and no summary."),
             click.option("--workers", type=click.IntRange(min=1), help="Processes to read with.  [default: one a core]"),
             click.option("--mapping", type=PATH, metavar="MAP.toml", help="What the measures of HSPICE measure files are."),
-            click.option(
-                "--corners", type=PATH, metavar="TABLE.csv", help="Corners of files: columns file, process, voltage, temperature."
-            ),
-            click.argument(name, nargs=-1, type=PATH, required=True, metavar=f"{name.upper()}..."),
+            click.option("--corners", type=PATH, metavar="TABLE.csv", help="Corners: columns file, process, voltage, temperature."),
+            click.argument("paths", nargs=-1, type=PATH, required=True, metavar=f"{name}..."),
         ):
-            command = option(command)
-        return command
+            run = option(run)
+        return run
 
     return add
 
 
-def needs_target(command: Callable[P, R]) -> Callable[P, R]:
+def needs_target(command: F) -> F:
     """The corner to work on."""
     for option in (
         click.option("--extrapolate", is_flag=True, help="Go on with a target far outside the anchors."),
@@ -53,12 +76,12 @@ def needs_target(command: Callable[P, R]) -> Callable[P, R]:
 as_json = click.option("--json", "json_", is_flag=True, help="Print a machine-readable summary on standard output.")
 
 
-def session_of(context: click.Context, *, quiet: bool) -> Session:
+def session_of(*, quiet: bool) -> Session:
     """The run's session: plugins of the command line, progress on a terminal, warnings on standard error."""
     from eda_plugin.cli.show import progress
     from eda_plugin.flow import Session
 
-    plugins = context.find_object(Plugins)
+    plugins = click.get_current_context().find_object(Plugins)
     if plugins is None:
         raise click.UsageError("the command runs within eda-plugin only")
     return Session(plugins, progress(quiet=quiet), lambda text: click.echo(f"warning: {text}", err=True))

@@ -6,26 +6,20 @@ from pathlib import Path
 
 import click
 
-from eda_plugin.cli.options import PATH, as_json, inputs, needs_target, session_of
+from eda_plugin.cli.options import PATH, Inputs, as_json, needs_target, reads
 
 __all__ = ["plan"]
 
 
 @click.command()
-@inputs()
+@reads("ANCHORS")
 @needs_target
 @click.option("--target", required=True, metavar="P,V,T", help="Corner: process, volts, degrees Celsius, such as ss,1.60,100.")
 @click.option("--budget", default="2%", show_default=True, help="Share of the corner's simulations (2%, 0.02) or their number (500).")
 @click.option("-o", "--output", type=PATH, required=True, metavar="PLAN", help="Plan to write: .csv or .parquet.")
 @as_json
-@click.pass_context
 def plan(
-    context: click.Context,
-    anchors: tuple[Path, ...],
-    corners: Path | None,
-    mapping: Path | None,
-    workers: int | None,
-    quiet: bool,
+    inputs: Inputs,
     template: Path | None,
     seed: int,
     extrapolate: bool,
@@ -42,12 +36,10 @@ def plan(
     from eda_plugin import flow
     from eda_plugin.cli.show import print_json
 
-    session = session_of(context, quiet=quiet)
-    libraries = flow.read(anchors, corners=corners, mapping=mapping, workers=workers, session=session)
-    made = flow.plan(libraries, target, budget, template=template, seed=seed, extrapolate=extrapolate, session=session)
+    made = flow.plan(inputs.read(), target, budget, template=template, seed=seed, extrapolate=extrapolate, session=inputs.session)
     path = made.write(output)
     if json_:
         summary = {"target": made.target.name, "simulations": len(made.points), "total": made.total, "share": made.share, "plan": str(path)}
         print_json(summary)
-    elif not quiet:
+    elif not inputs.quiet:
         click.echo(f"{len(made.points)} of {made.total} simulations of {made.target} ({made.share:.2%}): {path}")

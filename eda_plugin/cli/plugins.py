@@ -11,14 +11,13 @@ __all__ = ["plugins"]
 
 @click.command()
 @as_json
-@click.pass_context
-def plugins(context: click.Context, json_: bool) -> None:
+def plugins(json_: bool) -> None:
     """List plugins (built-in, loaded, disabled, broken), formats, models and checks."""
     from dataclasses import asdict
 
     from eda_plugin.cli.show import print_json, table
 
-    loaded = session_of(context, quiet=True).plugins
+    loaded = session_of(quiet=True).plugins
     formats, models, checks = list(loaded.formats), list(loaded.models), list(loaded.checks)  # before the list: one may break here
     if json_:
         print_json(

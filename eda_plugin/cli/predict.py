@@ -6,27 +6,21 @@ from pathlib import Path
 
 import click
 
-from eda_plugin.cli.options import PATH, as_json, inputs, session_of
+from eda_plugin.cli.options import PATH, Inputs, as_json, reads
 
 __all__ = ["predict"]
 
 
 @click.command()
-@inputs("files")
+@reads("FILES")
 @click.option("-o", "--output", type=PATH, metavar="OUT.safetensors", help="Predictor to write.")
 @click.option("--points", type=PATH, metavar="FILE", help="Points to ask, with the columns of a plan.")
 @click.option("--target", metavar="P,V,T", help="Corner of the points, such as ss,1.60,100.")
 @click.option("--answers", type=PATH, metavar="FILE", help="The points with delay and transition, to write.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same predictor.")
 @as_json
-@click.pass_context
 def predict(
-    context: click.Context,
-    files: tuple[Path, ...],
-    corners: Path | None,
-    mapping: Path | None,
-    workers: int | None,
-    quiet: bool,
+    inputs: Inputs,
     output: Path | None,
     points: Path | None,
     target: str | None,
@@ -45,12 +39,10 @@ def predict(
         raise click.UsageError("--points, --target and --answers go together")
     if output is None and points is None:
         raise click.UsageError("nothing to do: give -o to write a predictor, or --points, --target and --answers to ask one")
-    session = session_of(context, quiet=quiet)
-    if len(files) == 1 and files[0].suffix == ".safetensors":
-        made = flow.read_predictor(files[0], session=session)
+    if len(inputs.paths) == 1 and inputs.paths[0].suffix == ".safetensors":
+        made = flow.read_predictor(inputs.paths[0], session=inputs.session)
     else:
-        libraries = flow.read(files, corners=corners, mapping=mapping, workers=workers, session=session)
-        made = flow.train_predictor(libraries, seed=seed, session=session)
+        made = flow.train_predictor(inputs.read(), seed=seed, session=inputs.session)
     known = sorted(corner.name for corner in made.trees.corners)
     summary: dict[str, object] = {"tables": len(made.trees.keys), "corners": known}
     if output is not None:
@@ -60,7 +52,7 @@ def predict(
         summary |= {"points": len(found.points), "outside": found.outside, "answers": str(made.write_answers(found, answers))}
     if json_:
         print_json(summary)
-    elif not quiet:
+    elif not inputs.quiet:
         click.echo(f"{len(made.trees.keys)} tables at {', '.join(known)}")
         for name in ("predictor", "answers"):
             if name in summary:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eda_plugin.cli.options import PATH, as_json, inputs, session_of
+from eda_plugin.cli.options import PATH, Inputs, as_json, reads, session_of
 
 if TYPE_CHECKING:
     from eda_plugin.qa.compare import Comparison
@@ -18,20 +18,14 @@ __all__ = ["check", "compare"]
 
 
 @click.command()
-@inputs("files")
+@reads("FILES")
 @click.option("--rule", "rules", multiple=True, metavar="NAME", help="Apply this rule only; may be repeated. docs/checks.md lists them.")
 @click.option("--strict", is_flag=True, help="Warnings fail the run as errors do.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Findings of a rule to show.")
 @click.option("--sarif", type=PATH, metavar="FILE", help="Write the findings as SARIF 2.1.0, for editors and code hosts.")
 @as_json
-@click.pass_context
 def check(
-    context: click.Context,
-    files: tuple[Path, ...],
-    corners: Path | None,
-    mapping: Path | None,
-    workers: int | None,
-    quiet: bool,
+    inputs: Inputs,
     rules: tuple[str, ...],
     strict: bool,
     limit: int,
@@ -43,19 +37,18 @@ def check(
     from eda_plugin.cli.show import print_json
     from eda_plugin.qa.findings import count_findings
 
-    session = session_of(context, quiet=quiet)
-    libraries = flow.read(files, corners=corners, mapping=mapping, workers=workers, session=session)
-    findings = flow.check(libraries, rules=rules, session=session)
+    libraries = inputs.read()
+    findings = flow.check(libraries, rules=rules, session=inputs.session)
     counts = count_findings(findings)
     if sarif is not None:
         from eda_plugin.files import replace_atomically
         from eda_plugin.qa.sarif import to_sarif
 
         with replace_atomically(sarif) as part:
-            part.write_text(json.dumps(to_sarif(findings, session.plugins.checks), indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(to_sarif(findings, inputs.session.plugins.checks), indent=1) + "\n", encoding="utf-8")
     if json_:
         print_json({"libraries": len(libraries), "counts": counts, "findings": [found.to_dict() for found in findings]})
-    elif not quiet:
+    elif not inputs.quiet:
         shown: Counter[str] = Counter()
         for found in findings:
             shown[found.rule] += 1
@@ -66,27 +59,24 @@ def check(
                 click.echo(f"{rule}: {count - limit} more; --limit shows them")
         click.echo(f"{len(libraries)} libraries: " + ", ".join(f"{count} {severity}" for severity, count in counts.items()))
     if counts["error"] or (strict and counts["warning"]):
-        context.exit(1)
+        click.get_current_context().exit(1)
 
 
 @click.command()
 @click.argument("library", type=PATH)
 @click.argument("reference", type=PATH)
 @click.option("--rtol", type=click.FloatRange(min=0), default=0.02, show_default=True, help="Relative difference of a value that is none.")
-@click.option(
-    "--atol", type=click.FloatRange(min=0), default=2e-12, show_default=True, help="Difference of a time that is none, in seconds."
-)
+@click.option("--atol", type=click.FloatRange(min=0), default=2e-12, show_default=True, help="The same of a time, in seconds.")
 @click.option("--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Tables to show, the worst first.")
 @click.option("--quiet", is_flag=True, help="Print nothing: the exit status tells.")
 @as_json
-@click.pass_context
-def compare(context: click.Context, library: Path, reference: Path, rtol: float, atol: float, limit: int, quiet: bool, json_: bool) -> None:
+def compare(library: Path, reference: Path, rtol: float, atol: float, limit: int, quiet: bool, json_: bool) -> None:
     """Compare a library with a reference, table by table, the worst first. Exit status 1 where they differ."""
     from eda_plugin import flow
     from eda_plugin.cli.show import print_json
     from eda_plugin.errors import UserError
 
-    session = session_of(context, quiet=quiet)
+    session = session_of(quiet=quiet)
     read = [flow.read(path, session=session) for path in (library, reference)]
     for path, found in zip((library, reference), read, strict=True):
         if len(found) != 1:
@@ -97,7 +87,7 @@ def compare(context: click.Context, library: Path, reference: Path, rtol: float,
     elif not quiet:
         _differences(result, limit)
     if not result.passed:
-        context.exit(1)
+        click.get_current_context().exit(1)
 
 
 def _differences(result: Comparison, limit: int) -> None:
