@@ -17,6 +17,9 @@ from eda_plugin.errors import EdaPluginError, UserError
 
 __all__ = ["read", "read_many", "warm"]
 
+SMALL = 1 << 20
+"""Bytes below which starting processes costs more than they save, unless the caller asks for them."""
+
 
 def read(path: str | Path, *, corner: Corner | None = None, name: str | None = None, cache: bool = True) -> Library:
     """Read a library from ``.lib``, ``.lib.gz`` or ``.lib.xz``, told by its first bytes.
@@ -62,7 +65,8 @@ def read_many(
 
 def _read_many(store: Store, paths: Sequence[str | Path], corners: Sequence[Corner | None], workers: int | None) -> list[Library]:
     new = [path for path in paths if not store.entry(path).exists()]
-    count = min(len(new), workers or _cores())
+    small = sum(Path(path).stat().st_size for path in new) < SMALL
+    count = min(len(new), workers or (1 if small else _cores()))
     if count > 1 and sys.executable:
         _warm_apart(store, new, count)
     return [_read(store, path, corner) for path, corner in zip(paths, corners, strict=True)]
