@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from eda_plugin.domain import Axis, Corner, Library, Origin, Table, TableKey
+from eda_plugin.domain import Axis, Cell, Corner, Library, Origin, Table, TableKey
 from eda_plugin.qa.findings import Severity
 from eda_plugin.qa.gate import GateResult, gate
 from eda_plugin.qa.isotone import isotonic
@@ -169,6 +170,13 @@ def test_missing_tables_are_errors_and_missing_cells_are_said() -> None:
     assert (found.rule, found.key) == ("missing-table", SLOPE)
     thin = _filled(slope=None)
     assert _rules(gate(thin, ANCHORS, thin)) == {("missing-table", Severity.WARNING)}
+    # a blank template does not name leakages and capacitances, and they are asked for all the same
+    bare = _filled(leak=None)
+    [found] = gate(bare, ANCHORS, bare).errors
+    assert (found.rule, found.key) == ("missing-table", LEAK)
+    alone = [replace(anchor.take([2]), cells=(Cell("inv"),)) for anchor in ANCHORS]
+    nothing = replace(_filled().take([]), cells=(Cell("inv"),))
+    assert [found.key for found in gate(nothing, alone, nothing).errors] == [LEAK]
     more = [
         Library.from_tables(
             [*anchor, Table(LEAK._replace(cell="buf"), (), np.array(1.0), np.array(1, dtype=np.uint8))], name="x", corner=anchor.corner

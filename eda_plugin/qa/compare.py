@@ -19,8 +19,8 @@ from eda_plugin.qa.subject import Floats, Ints, View, align, resample
 
 __all__ = ["Comparison", "GroupStats", "Offender", "compare"]
 
-_GROUPS = ("timing", "constraint", "power", "leakage", "capacitance", "limit", "other")
-_TIMES = ("timing", "constraint")
+_GROUPS = ("timing", "constraint", "power", "leakage", "capacitance", "limit", "variation", "other")
+_TIMES = ("timing", "constraint", "variation")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eda_plugin.domain.library import Library
+from eda_plugin.domain.quantity import CAPACITANCE, LEAKAGE
 from eda_plugin.domain.table import Origin
 from eda_plugin.qa.findings import Finding, Severity, finding
 from eda_plugin.qa.order import order_findings, range_findings, sampled
@@ -73,7 +74,10 @@ def _with_values(filled: Library, values: Floats, moved: np.ndarray[tuple[int], 
 
 
 def _missing(filled: Library, anchors: Sequence[Library], template: Library | None) -> list[Finding]:
-    """Tables that the template names, or that every anchor has, and the filled library has not."""
+    """Tables that the template names, or that every anchor has, and the filled library has not.
+
+    A template without results does not name leakages and capacitances at all, so those of its cells are asked for by the anchors.
+    """
     have = set(filled.keys)
     wanted = () if template is None else template.keys
     text = "the template names it and it was not filled"
@@ -82,14 +86,15 @@ def _missing(filled: Library, anchors: Sequence[Library], template: Library | No
         return findings
     named = have if template is None else have | set(template.keys)
     everywhere = [key for key in anchors[0].keys if key not in named and all(key in anchor for anchor in anchors[1:])]
-    cells = {key.cell for key in named}
+    cells = {key.cell for key in named} | {cell.name for library in (filled, template) if library is not None for cell in library.cells}
     for cell in sorted({key.cell for key in everywhere} - cells):
         text = f"cell {cell} is in all {len(anchors)} anchors and in neither the template nor the filled library"
         findings.append(finding("missing-cell", Severity.WARNING, text, filled))
     for key in everywhere:
         if key.cell in cells:
             text = f"all {len(anchors)} anchors have it and the filled library does not"
-            findings.append(finding("missing-table", Severity.WARNING if template else Severity.ERROR, text, filled, key))
+            severity = Severity.ERROR if template is None or key.quantity in LEAKAGE + CAPACITANCE else Severity.WARNING
+            findings.append(finding("missing-table", severity, text, filled, key))
     return findings
 
 

@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 def floor_of(group: str, truth: Floats) -> float:
     """Smallest magnitude that relative errors of a group are taken of, SI units.
 
-    Timing and constraints: 20 ps. Power and capacitance: a tenth of the median magnitude of ``truth`` (any shape); leakage, which spans
-    decades: a thousandth. Anything else: the smallest positive float, that is none.
+    Timing, constraints and their variation: 20 ps. Power and capacitance: a tenth of the median magnitude of ``truth`` (any shape);
+    leakage, which spans decades: a thousandth. Anything else: the smallest positive float, that is none.
     """
-    if group in ("timing", "constraint"):
+    if group in ("timing", "constraint", "variation"):
         return TIME_FLOOR
     magnitude = np.abs(truth[np.isfinite(truth)])
     if group in _SHARES and len(magnitude):

@@ -264,7 +264,7 @@ def _sigma_large(subject: Subject) -> Iterator[Finding]:
     for view in subject.views:
         library = view.library
         pairs = [
-            (row, library.position.get(key._replace(quantity=key.quantity.removeprefix("ocv_sigma_")), -1))
+            (row, library.position.get(key._replace(quantity=key.quantity.partition(":")[0].removeprefix("ocv_sigma_")), -1))
             for row, key in enumerate(library.keys)
             if key.quantity.startswith("ocv_sigma_")
         ]
