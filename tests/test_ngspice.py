@@ -136,6 +136,8 @@ def test_decks_name_what_is_missing() -> None:
         static_deck(bench(), replace(NOT, name="MUX"), [{"A": True}])
     with pytest.raises(UserError, match="pins b"):
         static_deck(bench(), replace(NOT, name="NAND2"), [{"A": True}])
+    with pytest.raises(UserError, match="process 't"):
+        transient_deck(replace(bench(), corner=Corner("t\nquit", 0.8, 25)), NAND2, stimulus, row, charge=False)
     with pytest.raises(UserError, match="no model file for process 'tt'"):
         transient_deck(replace(bench(), models={"ss": EXAMPLE / "models.sp"}), NAND2, stimulus, row, charge=False)
 
@@ -290,6 +292,18 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(needs_tool: Callable[[s
     for place, (edge, index) in enumerate(zip(many.edges, many.index, strict=True)):
         one = run(plan(["NAND2"], [edge], [index[0]], [index[1]]), settings).points
         assert np.allclose([one.delay[0], one.transition[0]], [many.delay[place], many.transition[place]], rtol=2e-3)
+
+
+def test_files_may_lie_anywhere_and_models_be_a_file_a_process(needs_tool: Callable[[str], str], tmp_path: Path) -> None:
+    folder = tmp_path / "My Models, v2"
+    folder.mkdir()
+    section = (EXAMPLE / "models.sp").read_text().split(".lib devices\n")[1].split(".endl")[0]
+    (folder / "Typical.sp").write_text("* typical\n.param slow_n=0 slow_p=0\n" + section)
+    (folder / "Cells.sp").write_bytes((EXAMPLE / "cells.sp").read_bytes())
+    points, settings = plan(["NOT"], ["rise"], [2e-11], [1e-15]), NgspiceSettings(program=needs_tool("ngspice"))
+    models = {"tt": folder / "Typical.sp"}
+    found = simulate(points, corner=TYPICAL, netlists=folder / "Cells.sp", models=models, cells=(NOT,), settings=settings)
+    assert np.array_equal(found.points.delay, run(points, settings).points.delay)
 
 
 def test_leakage_grows_with_temperature_and_knows_the_state(needs_tool: Callable[[str], str]) -> None:

@@ -7,6 +7,7 @@ answer does not depend on what else was asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Bench:
 
     def head(self, title: str) -> list[str]:
         """First lines: title, models, netlists, temperature, supply."""
+        if not re.fullmatch(r"[\w.+-]+", self.corner.process):
+            raise UserError(f"process {self.corner.process!r} cannot name a section of the models; expected letters and digits")
         if isinstance(self.models, Mapping):
             if self.corner.process not in self.models:
                 raise UserError(f"no model file for process {self.corner.process!r}; there are files for {', '.join(sorted(self.models))}")
