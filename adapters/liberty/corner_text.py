@@ -28,11 +28,14 @@ def stated_corner(document: Document) -> Corner | None:
 def follow_corner(document: Document, edits: Edits, name: str, corner: Corner) -> None:
     """Library name, operating conditions, nominal values and supply rails of the template become those of ``corner``.
 
-    Rails count as supply where they stand at the template's own supply voltage; grounds and other supplies stay.
+    Rails count as supply where they stand at the template's own supply voltage; grounds and other supplies stay. Where the template is of
+    that corner already, only its name follows.
     """
     index = document.index
     before = stated_corner(document)
     _rename(edits, document.row, document.name, name)
+    if before == corner:
+        return  # also where the template contradicts itself: what was not asked for stays
     own = attributes(index, document.row)
     conditions = conditions_row(index, document.row)
     inside = {} if conditions is None else attributes(index, conditions)
@@ -48,7 +51,7 @@ def follow_corner(document: Document, edits: Edits, name: str, corner: Corner) -
             if supply is None and label.endswith("voltage"):
                 supply = _float(index.raw(row))
             _set_number(edits, int(index.left[row]), index.raw(row), value)
-    if conditions is not None and before not in (None, corner):
+    if conditions is not None and before is not None:
         old = index.argument(conditions)
         _rename(edits, conditions, old, corner.name)
         default = own.get("default_operating_conditions")
