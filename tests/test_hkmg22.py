@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from functools import cache
@@ -105,6 +106,22 @@ def test_measure_files_hold_the_same_results() -> None:
                 slews, loads, values = tables[arc][quantity]
                 stated = values[np.argmin(abs(slews - slew)), np.argmin(abs(loads - load))]
                 assert value == pytest.approx(stated, rel=1e-6, abs=1e-18)
+
+
+def test_the_command_skips_what_is_there_and_names_what_is_wrong(tmp_path: Path) -> None:
+    def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+        call = [sys.executable, str(EXAMPLE / "characterize.py"), *map(str, arguments)]
+        return subprocess.run(call, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+
+    there = command("--corner", "tt_025C_0v80")
+    assert (there.returncode, there.stdout) == (0, "tt_025C_0v80: there already\n")
+    strange = command("--corner", "nowhere", "--out", tmp_path)
+    assert (strange.returncode, strange.stdout) == (2, "")
+    assert "unreadable corner 'nowhere'" in strange.stderr
+    absent = command("--corner", "tt_025C_0v80", "--out", tmp_path, "--program", "nospice")
+    assert absent.returncode == 2
+    assert "cannot start the simulator 'nospice'" in absent.stderr
+    assert not list((tmp_path / "lib").iterdir())
 
 
 def test_other_tools_read_the_libraries_without_a_word(needs_tool: Callable[[str], str], tmp_path: Path) -> None:

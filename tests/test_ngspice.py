@@ -263,6 +263,12 @@ def test_an_absent_simulator_is_named() -> None:
         run(PLAN, NgspiceSettings(program="nospice"))
 
 
+def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "full"))
+    with pytest.raises(UserError, match=r"cannot write a deck into .*full"):
+        run(PLAN)
+
+
 def test_requests_are_checked_first(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cell MUX is unknown"):
         run(plan(["MUX"], ["rise"], [1e-11], [1e-15]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -44,13 +45,17 @@ def run_deck(deck: str, settings: NgspiceSettings) -> tuple[str, str]:
 
     Raises ``UserError`` where there is no such program. A run past ``settings.timeout`` is ended with all its children.
     """
-    with tempfile.TemporaryDirectory(prefix="eda_plugin_ngspice_") as folder:
-        path = Path(folder) / "deck.sp"
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="eda_plugin_ngspice_")
+        path = Path(folder.name) / "deck.sp"
         path.write_text(deck, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write a deck into {tempfile.gettempdir()}: {error.strerror or error}; make room or set TMPDIR") from error
+    with folder:
         try:
             process = subprocess.Popen(
                 [settings.program, "-b", path.name],
-                cwd=folder,
+                cwd=folder.name,
                 env={**os.environ, **ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -67,14 +72,22 @@ def run_deck(deck: str, settings: NgspiceSettings) -> tuple[str, str]:
             try:
                 output, complaints = process.communicate(timeout=settings.timeout)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                output, _ = process.communicate()
-                return output, f"ngspice did not end within {settings.timeout:g} s"
+                return _ended(process), f"ngspice did not end within {settings.timeout:g} s"
+            except BaseException:
+                _ended(process)
+                raise
     if process.returncode == 0:
         return output, ""
     ending = f"signal {-process.returncode}" if process.returncode < 0 else f"exit status {process.returncode}"
     last = next((line.strip() for line in reversed(complaints.splitlines()) if line.strip()), "no message")
     return output, f"ngspice ended with {ending}: {last[:200]}"
+
+
+def _ended(process: subprocess.Popen[str]) -> str:
+    """Kill a run with all its children; what it had printed."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate()[0]
 
 
 def answer_rows(count: int, deck_of: Callable[[Sequence[int]], str], settings: NgspiceSettings) -> list[LogRow | str]:
@@ -117,4 +130,8 @@ def in_parallel(work: Callable[[Item], Answer], items: Sequence[Item], workers: 
     if workers <= 1:
         return [work(item) for item in items]
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        return list(pool.map(work, items))
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error nothing new is started
