@@ -113,6 +113,18 @@ def test_other_grids_are_looked_up_as_timers_do() -> None:
     assert np.array_equal(inside[:, ~outside], found[:, ~outside])
 
 
+def test_three_axes_are_looked_up_too() -> None:
+    def library(slews: list[float], loads: list[float], others: list[float]) -> Library:
+        x, y, z = np.array(slews)[:, None, None], np.array(loads)[:, None], np.array(others)
+        third = Axis("related_out_total_output_net_capacitance", np.array(others))
+        return _library([(KEY, (*_axes(slews, loads), third), (1 + x) * (2 - y) * (3 + z))])
+
+    known, grid = library([1.0, 2.0, 4.0], [1.0, 3.0], [1.0, 5.0, 6.0]), library([0.5, 3.0], [0.0, 2.0, 9.0], [2.0, 7.0])
+    row = np.zeros(1, dtype=np.int64)
+    # linear in each axis, so that the look-up is exact
+    assert np.allclose(resample(View(grid), View(known), row, row), grid.values)
+
+
 def test_axes_meet_by_kind_and_scalars_hold_everywhere() -> None:
     swapped = _library([(KEY, GRID[::-1], VALUES.T), (POWER, (), 3e-15)])
     grid = _library([(KEY, GRID, VALUES), (POWER, GRID, VALUES)])
