@@ -149,6 +149,18 @@ def test_the_corner_is_followed_everywhere(tmp_path: Path, forms: Library) -> No
     assert (tmp_path / "kept.lib").read_bytes() == FORMS.read_bytes()
 
 
+def test_a_header_that_contradicts_itself_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "odd.lib"
+    path.write_text(
+        "library (a_tt_1v00_025C) { nom_voltage : 1.1; nom_temperature : 30;\n"
+        "operating_conditions (x) { voltage : 1.2; temperature : 91; } cell (X) { cell_leakage_power : 1; } }"
+    )
+    library = liberty.read(path, cache=False)
+    assert library.corner == Corner("tt", 1.1, 30)
+    liberty.write(library, tmp_path / "out.lib")
+    assert (tmp_path / "out.lib").read_bytes() == path.read_bytes()
+
+
 def test_a_note_joins_the_comment_that_is_there(tmp_path: Path) -> None:
     path = tmp_path / "x.lib"
     path.write_text('library (a_tt_1v00_025C) {\n  comment : "ours";\n  cell (X) { area : 1; }\n}\n')
