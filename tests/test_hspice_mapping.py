@@ -169,6 +169,17 @@ def test_broken_mappings_are_refused(tmp_path: Path, case: str) -> None:
     assert str(tmp_path / "map.toml") in str(caught.value)
 
 
+def test_the_documented_mappings_are_read(tmp_path: Path, repository: Path) -> None:
+    from eda_plugin.adapters.hspice import schema
+
+    text = (repository / "docs" / "cli.md").read_text().split("```toml\n")[1].split("```")[0]
+    found = read_mapping(mapping_of(tmp_path, text))
+    assert [rule.place for rule in found.rules] == ["arc 1", "family 1"]
+    assert (found.case, found.factors) == ("upper", {"tin": 1e-12})
+    text = (schema.__doc__ or "").split("::\n")[1]
+    assert [rule.place for rule in read_mapping(mapping_of(tmp_path, text)).rules] == ["arc 1", "family 1"]
+
+
 def test_an_absent_mapping_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read the mapping"):
         read_mapping(tmp_path / "absent.toml")
