@@ -13,6 +13,7 @@ import pytest
 from eda_plugin.adapters import liberty
 from eda_plugin.domain import Corner
 
+_NAMES = re.compile(r"\S*(\.lib|plain_|sky130_fd_sc_hd__tt|after_)\S*|line \d+")
 PLAIN = """library ("plain_tt_1v80_025C") {
   delay_model : table_lookup;
   time_unit : "1ns";

@@ -246,3 +246,14 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, forms: Library) -> None:
     with pytest.raises(UserError, match="read from no file"):
         liberty.write(replace(forms, source=""), tmp_path / "out.lib")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_several_libraries_only_the_one_is_changed(tmp_path: Path) -> None:
+    path = tmp_path / "two.lib"
+    one, two = (f"library (cells_{name}_1v00_025C) {{ cell (X) {{ cell_leakage_power : 1; }} }}\n" for name in ("ss", "ff"))
+    path.write_text(one + two)
+    library = liberty.read(path, name="cells_ff_1v00_025C", cache=False)
+    liberty.write(library, tmp_path / "same.lib")
+    assert (tmp_path / "same.lib").read_bytes() == path.read_bytes()
+    liberty.write(scaled(library, 2), tmp_path / "out.lib")
+    assert (tmp_path / "out.lib").read_text() == one + two.replace(": 1;", ": 2;")
