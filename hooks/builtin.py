@@ -23,13 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["choose_corners", "choose_simulations", "register_checks", "register_formats", "register_models"]
 
 _MODELS = {
-    "auto": "mean model, calibrated intervals and, unless told otherwise, the diffusion model",
-    "nearest": "the nearest anchor's tables, scaled by what was measured",
+    "auto": "whole method: ridge across the anchors, Gaussian process, each table's own points, intervals, diffusion",
+    "gp": "the same method under the name of its mean",
+    "ridge": "ridge across the anchors, without the process",
     "interpolation": "linear over voltage and temperature",
-    "ridge": "ridge regression across the anchors",
-    "gp": "Gaussian process on the residual of the ridge",
-    "gbr": "gradient boosting on the residual of the ridge",
-    "blend": "network ensemble and Gaussian process on the residual of the ridge",
+    "nearest": "the nearest anchor's tables",
 }
 
 

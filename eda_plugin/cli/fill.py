@@ -110,7 +110,7 @@ def _summary(result: FillResult, files: list[Path]) -> None:
         ("anchors", f"{len(result.anchors)}: {', '.join(anchor.corner.name for anchor in result.anchors)}"),
         ("template", report["template"]),
         ("simulations", f"{report['measured']} of {report['simulations']}{share}"),
-        *((name, _short(report[name])) for name in ("model", "held_out", "coverage") if name in report),
+        *((name, _chosen(entry)) for name, entry in report.items() if name == "model" or (isinstance(entry, Mapping) and "model" in entry)),
         ("values", _short(report["origins"])),
         ("interval", f"{float(report['interval']):.0%}"),  # type: ignore[arg-type]
         ("findings", _short(report["findings"]) or "none"),
@@ -118,6 +118,15 @@ def _summary(result: FillResult, files: list[Path]) -> None:
         *(("written", file) for file in files),
     ]
     table(f"{result.library.name}: {report['target']}", ["", ""], rows)
+
+
+def _chosen(entry: object) -> str:
+    """The model of a group of quantities, and its error on anchors held out."""
+    if not isinstance(entry, Mapping):
+        return str(entry)
+    model, scores = str(entry["model"]), entry.get("held_out_error_pct", entry.get("left_out_error_pct"))
+    score = scores.get(model) if isinstance(scores, Mapping) else scores
+    return f"{model}; {score:.2g} % off on held-out values" if isinstance(score, float) else model
 
 
 def _short(value: object) -> str:
