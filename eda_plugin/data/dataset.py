@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.data.interpolate import axis_operator, overshoot
+from eda_plugin.data.interpolate import axis_operators, overshoot
 from eda_plugin.domain import Corner, Library, Origin, Points, TableKey, timing_quantities
 from eda_plugin.domain.quantity import group_of
 from eda_plugin.errors import TableError, UserError
@@ -85,21 +86,19 @@ def complete_template(template: Library, anchors: Sequence[Library]) -> Library:
 
     A template in which the numbers of a corner were blanked keeps its tables' groups, but a number that was an attribute left no trace.
     """
-    tables = list(template)
     have = set(template.keys)
     cells = {key.cell for key in template.keys} | {cell.name for cell in template.cells}
+    tables = []
     for key in anchors[0].keys if anchors else ():
         wanted = group_of(key.quantity) in ("leakage", "capacitance") and key.cell in cells and key not in have
         if wanted and all(key in anchor for anchor in anchors):
             table = anchors[0][key]
             if not table.axes:
-                tables.append(
-                    type(table)(key, (), np.full((), np.nan), np.full((), Origin.MISSING, dtype=np.uint8))
-                )
-    if len(tables) == len(template):
+                tables.append(type(table)(key, (), np.full((), np.nan), np.full((), Origin.MISSING, dtype=np.uint8)))
+    if not tables:
         return template
     built = Library.from_tables(
-        tables, name=template.name, corner=template.corner, header=template.header, cells=template.cells, source=template.source
+        [*template, *tables], name=template.name, corner=template.corner, header=template.header, cells=template.cells, source=template.source
     )
     return built
 
@@ -128,45 +127,62 @@ def align(anchors: Sequence[Library], template: Library, target: Corner, measure
 
 
 def _look_up(library: Library, anchor: Library, values: Array, beyond: NDArray[np.float32]) -> None:
-    """Fill one column: tables that share both libraries' axes go through one matrix product."""
-    pairs = [(row, anchor.position[key]) for row, key in enumerate(library.keys) if key in anchor.position]
-    if not pairs:
+    """Fill one column: all tables of one pair of shapes at once, each with the matrices of its own axes."""
+    found = np.fromiter(map(anchor.position.get, library.keys, repeat(-1)), dtype=np.int64, count=len(library))
+    rows = np.flatnonzero(found >= 0)
+    if not len(rows):
         raise UserError(f"anchor {anchor.name} ({anchor.corner}) has no table of the template {library.name}; are they of one library?")
-    rows, sources = np.array(pairs).T
-    signature = np.concatenate([library.axis[rows], anchor.axis[sources]], axis=1)
-    kinds, inverse = np.unique(signature, axis=0, return_inverse=True)
-    order = np.argsort(inverse.ravel(), kind="stable")
-    bounds = np.searchsorted(inverse.ravel()[order], np.arange(len(kinds) + 1))
-    operators: dict[tuple[int, int], tuple[Array, Array]] = {}
-    for number, kind in enumerate(kinds):
-        chosen = order[bounds[number] : bounds[number + 1]]
-        ours, theirs = kind[:3], kind[3:]
-        if ((ours >= 0) != (theirs >= 0)).any():
-            key = library.keys[rows[chosen[0]]]
-            raise TableError(f"has {int((theirs >= 0).sum())} axes in anchor {anchor.name} and {int((ours >= 0).sum())} in the template",
-                             corner=anchor.corner, arc=key.arc, quantity=key.quantity)  # fmt: skip
-        shape = [len(anchor.axes[a]) if a >= 0 else 1 for a in theirs]
-        flat = anchor.start[sources[chosen]][:, None] + np.arange(int(np.prod(shape)))
+    _check_axes(library, anchor, rows, found[rows])
+    alike = np.hstack([anchor.shape[found[rows]], library.shape[rows], library.axis[rows] >= 0])
+    forms, form = np.unique(alike, axis=0, return_inverse=True)
+    for number, shapes in enumerate(forms):
+        chosen = rows[form.ravel() == number]
+        shape = tuple(int(length) for length in shapes[:3])
+        flat = anchor.start[found[chosen]][:, None] + np.arange(int(np.prod(shape)))
         block = anchor.values[flat].reshape(len(chosen), *shape)
-        far = np.zeros((1, 1, 1))
+        far = np.zeros((len(chosen), 1, 1, 1))
         for rank in range(3):
-            if ours[rank] < 0:
+            if library.axis[chosen[0], rank] < 0:
                 continue
-            pair = (int(ours[rank]), int(theirs[rank]))
-            if pair not in operators:
-                mine, other = library.axes[pair[0]], anchor.axes[pair[1]]
-                if mine.is_load != other.is_load:
-                    key = library.keys[rows[chosen[0]]]
-                    raise TableError(f"axis {rank + 1} is {other.variable} in anchor {anchor.name} and {mine.variable} in the template",
-                                     corner=anchor.corner, arc=key.arc, quantity=key.quantity)  # fmt: skip
-                operators[pair] = axis_operator(other, mine), overshoot(other, mine)
-            W, out = operators[pair]
-            if W.shape[0] != W.shape[1] or not np.array_equal(W, np.eye(len(W))):
-                block = np.moveaxis(np.tensordot(block, W, axes=(rank + 1, 1)), -1, rank + 1)
-            far = far + out.reshape([-1 if axis == rank else 1 for axis in range(3)])
-        place = library.start[rows[chosen]][:, None] + np.arange(int(block[0].size))
+            block, out = _along(block, library, anchor, library.axis[chosen, rank], anchor.axis[found[chosen], rank], rank + 1)
+            far = far + out.reshape([len(chosen), *(-1 if axis == rank else 1 for axis in range(3))])
+        place = library.start[chosen][:, None] + np.arange(int(block[0].size))
         values[place] = block.reshape(len(chosen), -1)
-        beyond[place] = np.broadcast_to(far, block.shape[1:]).reshape(-1)
+        beyond[place] = np.broadcast_to(far, block.shape).reshape(len(chosen), -1)
+
+
+def _along(
+    block: Array, library: Library, anchor: Library, ours: NDArray[np.int32], theirs: NDArray[np.int32], axis: int
+) -> tuple[Array, Array]:
+    """Tables (n, ...) looked up along one axis, and (n, points) how far each point lies beyond the anchor's ends."""
+    _, first, pair = np.unique(ours.astype(np.int64) * len(anchor.axes) + theirs, return_index=True, return_inverse=True)
+    targets, sources = [library.axes[a] for a in ours[first]], [anchor.axes[a] for a in theirs[first]]
+    W, same = axis_operators(sources, targets)
+    moved = np.flatnonzero(~same[pair])  # equal axes leave a table as it is: a hole in it stays a hole of one value
+    if len(moved):
+        turned = np.moveaxis(block[moved], axis, -1)
+        lines = turned.reshape(len(moved), -1, turned.shape[-1]) @ np.swapaxes(W[pair[moved]], 1, 2)
+        looked = np.moveaxis(lines.reshape(*turned.shape[:-1], -1), -1, axis)
+        if len(moved) == len(block):
+            block = looked
+        else:
+            block[moved] = looked
+    return block, overshoot(sources, targets)[pair]
+
+
+def _check_axes(library: Library, anchor: Library, rows: NDArray[np.int64], found: NDArray[np.int64]) -> None:
+    """Raises ``TableError`` where a table has other kinds of axes in the anchor than in the template."""
+    ours, theirs = library.axis[rows], anchor.axis[found]
+    for place in np.flatnonzero(((ours >= 0) != (theirs >= 0)).any(axis=1)):
+        key = library.keys[rows[place]]
+        raise TableError(f"has {int((theirs[place] >= 0).sum())} axes in anchor {anchor.name} and {int((ours[place] >= 0).sum())} in the "
+                         "template", corner=anchor.corner, arc=key.arc, quantity=key.quantity)  # fmt: skip
+    mine, others = (np.array([*(axis.is_load for axis in one.axes), False]) for one in (library, anchor))
+    for place, rank in np.argwhere(mine[ours] != others[theirs]):
+        key = library.keys[rows[place]]
+        other, axis = anchor.axes[theirs[place, rank]], library.axes[ours[place, rank]]
+        raise TableError(f"axis {rank + 1} is {other.variable} in anchor {anchor.name} and {axis.variable} in the template",
+                         corner=anchor.corner, arc=key.arc, quantity=key.quantity)  # fmt: skip
 
 
 def reveal(library: Library, measured: Points | None, known: Array) -> None:

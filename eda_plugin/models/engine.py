@@ -1,0 +1,145 @@
+"""Fill a corner: timing from the anchors and from what was simulated, everything else from the anchors and what the timing taught.
+
+The order: look the anchors up on the target's points, predict every group without simulations, correct delay and transition by the measured
+points, calibrate intervals, learn the tables' joint errors, and put measured values back as they are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from eda_plugin.config import FillSettings, Progress
+from eda_plugin.data.dataset import Aligned, align
+from eda_plugin.domain import Corner, Library, Origin, Points
+from eda_plugin.domain.quantity import TIMING
+from eda_plugin.models.checkpoint import save_filled
+from eda_plugin.models.features import PointTable, gather
+from eda_plugin.models.others import GroupFill, fill_groups, informed_weights, latent_coordinates
+from eda_plugin.models.sampler import TableSampler
+from eda_plugin.models.timing import TimingFill, fit_timing
+from eda_plugin.models.zeroshot import ZeroShot, fit_timing_zero
+
+__all__ = ["Filled", "fill_library"]
+
+Array = NDArray[np.float64]
+
+FLOOR = 0.1
+"""Errors of delays below this share of the median delay count as errors of that size."""
+FEWEST = 8
+"""Measured values below which the simulations are kept but teach nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """A complete library with intervals, what the models report, and the sampler of whole tables."""
+
+    library: Library
+    report: dict[str, object]
+    sampler: TableSampler
+    timing: TimingFill | None = field(repr=False)
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``model.safetensors`` into ``folder``: the sampler with its configuration, loadable without running code."""
+        save_filled(self.sampler, self.report, folder)
+
+
+@dataclass
+class _Clock:
+    """Seconds by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    begin: float = field(default_factory=time.monotonic)
+
+    def mark(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name] = round(now - self.begin, 2)
+        self.begin = now
+
+
+def fill_library(
+    anchors: Sequence[Library], template: Library, target: Corner, measured: Points | None, settings: FillSettings, progress: Progress
+) -> Filled:
+    """Fill ``target`` on the template's tables.
+
+    Measured and given values stay as they are. ``settings.model``: ``auto`` and ``gp`` the whole method, ``ridge`` without the process,
+    ``nearest`` and ``interpolation`` plain look-ups for every group. Raises ``UserError`` where anchors and template don't fit together.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    ordered = sorted(anchors, key=lambda anchor: (anchor.corner, anchor.source))
+    clock = _Clock()
+    with progress.stage("aligning anchors"):
+        aligned = align(ordered, template, target, measured)
+    clock.mark("align")
+    m = len(aligned.known)
+    values, half = np.full(m, np.nan), np.full(m, np.nan)
+    origin = np.full(m, Origin.PREDICTED, dtype=np.uint8)
+    kinds = np.array([TIMING.index(key.quantity) if key.quantity in TIMING else -1 for key in aligned.template.keys])
+    rows = aligned.rows_of("timing")
+    report: dict[str, object] = {}
+    timing: TimingFill | None = None
+    latent: Array | None = None
+    informed: list[Array] | None = None
+    if len(rows):
+        points = gather(aligned.blocks(rows), kinds, _floor(aligned, rows))
+        known = np.flatnonzero(np.isfinite(aligned.known[points.flat]))
+        y = aligned.known[points.flat[known]]
+        with progress.stage("predicting without simulations"):
+            zero = fit_timing_zero(points, aligned.corners, target, settings)
+        clock.mark("zero-shot")
+        if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
+            latent = latent_coordinates(points, known, y)
+            informed = informed_weights(points, known, y)
+            timing = fit_timing(
+                points, aligned.corners, target, zero.mean, zero.held_out, known, y, _floor(aligned, rows), settings, progress
+            )
+            values[points.flat], half[points.flat] = timing.mean, timing.half
+            origin[points.flat] = Origin.FILLED
+            report["timing"] = timing.report
+            sampler = TableSampler.of_timing(aligned.template, timing)
+        else:
+            values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
+            report["timing"] = {"model": zero.chosen, "held_out_error_pct": _percent(zero)}
+            sampler = TableSampler.of_zero_shot(aligned.template, points, values[points.flat], half[points.flat], settings)
+        clock.mark("timing")
+    else:
+        sampler = TableSampler.empty()
+    with progress.stage("filling the other quantities"):
+        groups = fill_groups(aligned, latent, informed, settings)
+    for name, group in groups.items():
+        values[group.flat], half[group.flat] = group.mean, group.half
+        origin[group.flat] = group.origin
+        report[name] = group.report
+    clock.mark("other quantities")
+    library = _compose(aligned, values, half, origin)
+    report["seconds_by_stage"] = clock.seconds
+    return Filled(library, report, sampler, timing)
+
+
+def _floor(aligned: Aligned, rows: NDArray[np.int64]) -> float:
+    flat = np.isin(aligned.table_of, rows)
+    return FLOOR * float(np.nanmedian(np.abs(aligned.anchors[flat])))
+
+
+def _percent(zero: ZeroShot) -> dict[str, float]:
+    return {name: round(100 * value, 4) for name, value in sorted(zero.scores.items())}
+
+
+def _compose(aligned: Aligned, values: Array, half: Array, origin: NDArray[np.uint8]) -> Library:
+    """Known values as they are; a measured one keeps its own origin, and its interval is the value itself."""
+    given = np.isfinite(aligned.known)
+    stated = np.zeros(len(given), dtype=bool)
+    stated[: len(aligned.template.origin)] = aligned.template.origin != Origin.MISSING
+    values = np.where(given, aligned.known, values)
+    half = np.where(given, 0.0, half)
+    kept = np.where(stated, aligned.template.origin, Origin.MEASURED)
+    origin = np.where(given, kept, origin).astype(np.uint8)
+    origin[np.isnan(values)] = Origin.MISSING
+    return aligned.template.with_values(values, origin, values - half, values + half)

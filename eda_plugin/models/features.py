@@ -1,0 +1,162 @@
+"""What the few-shot model sees of a point: how the anchors behave there, and what table the point lies in.
+
+Nothing here names a cell, a vendor or a corner: all of it is computed from the anchors' tables on the target's axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.data.dataset import Block
+
+__all__ = ["PointTable", "gather", "point_features"]
+
+Array = NDArray[np.float64]
+
+GRADIENTS = 14
+SHAPES = 14
+"""Principal components kept of the anchors' slopes at a point, and of the anchors' whole tables."""
+GRID = 7
+CLIP = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class PointTable:
+    """All points of the tables that a model works on. M points, A anchors, T tables.
+
+    ``flat`` (M,) positions in the library; ``table`` (M,) number of the table, 0 to T - 1; ``kind`` (M,) code of the quantity; ``anchors``
+    (M, A) SI, no NaN; ``scale`` (M,) magnitude; ``place`` (M, 2) coordinates: log of the first and second axis value, less their mean in
+    the table; ``rank`` (M, 2) the same as positions in the grid, 0 to 1; ``first`` (T + 1,) where each table begins.
+    """
+
+    flat: NDArray[np.int64]
+    table: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    anchors: Array
+    scale: Array
+    beyond: Array
+    place: Array
+    rank: Array
+    slopes: Array
+    shapes: Array
+    first: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    shape: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.flat)
+
+    def of_tables(self, tables: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Positions of the points of some tables, table after table."""
+        return np.concatenate([np.arange(self.first[t], self.first[t + 1]) for t in tables]) if len(tables) else np.zeros(0, dtype=np.int64)
+
+
+def _principal(X: Array, count: int) -> Array:
+    """Scores of the first principal components of the standardized columns, each with unit variance."""
+    Z = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)
+    values, vectors = np.linalg.eigh(Z.T @ Z / len(Z))
+    keep = min(count, int((values > 1e-9 * values[-1]).sum()))
+    scores = Z @ vectors[:, ::-1][:, :keep]
+    largest = np.abs(vectors[:, ::-1][:, :keep]).argmax(axis=0)
+    signs = np.sign(vectors[:, ::-1][largest, np.arange(keep)])  # the sign of an eigenvector is arbitrary: the same on every machine
+    return np.asarray(scores * signs / (scores.std(axis=0) + 1e-12), dtype=np.float64)
+
+
+def _slope(X: Array, axis: Array, rank: int) -> Array:
+    """dX / d log(axis) along ``rank`` (1, 2 or 3) of X (n, n1, n2, n3, A); 0 along an axis of one value."""
+    if X.shape[rank] == 1:
+        return np.zeros_like(X)
+    step = np.diff(np.log(np.maximum(axis, 1e-18)), axis=1)
+    shape = [len(X), 1, 1, 1, 1]
+    shape[rank] = step.shape[1]
+    chords = np.diff(X, axis=rank) / np.maximum(step, 1e-9).reshape(shape)
+    ends = [np.take(chords, [place], axis=rank) for place in (0, -1)]
+    inner = (np.delete(chords, 0, axis=rank) + np.delete(chords, -1, axis=rank)) / 2
+    return np.concatenate([ends[0], inner, ends[1]], axis=rank)
+
+
+def _to_grid(X: Array) -> Array:
+    """(n, n1, n2, A) tables on a 7 x 7 grid of positions, so that tables of any shape can be compared."""
+    for rank in (1, 2):
+        at = np.linspace(0, X.shape[rank] - 1, GRID)
+        low = np.minimum(at.astype(int), max(X.shape[rank] - 2, 0))
+        high = np.minimum(low + 1, X.shape[rank] - 1)
+        part = (at - low).reshape([-1 if r == rank else 1 for r in range(4)])
+        X = np.take(X, low, axis=rank) * (1 - part) + np.take(X, high, axis=rank) * part
+    return X
+
+
+def gather(blocks: Sequence[Block], kinds: NDArray[np.int64], floor: float) -> PointTable:
+    """Lay blocks out point by point. ``kinds``: code of the quantity of each library row; ``floor`` (s): smallest magnitude.
+
+    An anchor that lacks a table is given the others' behaviour: its value is the anchors' mean there times the anchor's own mean ratio.
+    """
+    parts: dict[str, list[Array]] = {name: [] for name in ("anchors", "beyond", "place", "rank", "slopes", "scale")}
+    flat, rows, lengths, grids, shape = [], [], [], [], []
+    for block in blocks:
+        n, P, A = block.anchors.shape
+        X = block.anchors
+        if np.isnan(X).any():
+            size = np.maximum(np.nanmean(np.abs(X), axis=-1), floor)
+            ratio = np.nanmedian(X / size[..., None], axis=(0, 1))
+            X = np.where(np.isnan(X), size[..., None] * np.where(np.isnan(ratio), 1.0, ratio), X)
+        scale = np.maximum(np.abs(X).mean(axis=-1), floor)
+        full = X.reshape(n, *block.shape, A)
+        slopes = [(_slope(full, block.axes[r], r + 1).reshape(n, P, A) / scale[..., None]) for r in range(2)]
+        logs, ranks = [], []
+        for r in range(2):
+            values = np.log(np.maximum(block.axes[r], 1e-18))
+            form = [n if axis == 0 else (block.shape[r] if axis == r + 1 else 1) for axis in range(4)]
+            logs.append(np.broadcast_to(values.reshape(form), (n, *block.shape)).reshape(n, P))
+            steps = np.linspace(0, 1, block.shape[r]) if block.shape[r] > 1 else np.zeros(1)
+            form[0] = 1
+            ranks.append(np.broadcast_to(steps.reshape(form), (n, *block.shape)).reshape(n, P))
+        parts["anchors"].append(X.reshape(n * P, A))
+        parts["scale"].append(scale.reshape(-1))
+        parts["beyond"].append(block.beyond.reshape(n * P, A))
+        parts["place"].append(np.stack(logs, axis=-1).reshape(n * P, 2))
+        parts["rank"].append(np.stack(ranks, axis=-1).reshape(n * P, 2))
+        parts["slopes"].append(np.concatenate(slopes, axis=-1).reshape(n * P, 2 * A))
+        grids.append(_to_grid(np.log(np.maximum(np.abs(full[:, :, :, 0]), 0.05 * floor))).reshape(n, -1))
+        flat.append(block.flat.reshape(-1))
+        rows.append(block.rows)
+        lengths.append(np.full(n, P))
+        shape.append(np.tile(block.shape, (n, 1)))
+    length = np.concatenate(lengths)
+    table = np.repeat(np.arange(len(length)), length)
+    row = np.concatenate(rows)
+    joined = {name: np.concatenate(part) for name, part in parts.items()}
+    return PointTable(
+        flat=np.concatenate(flat),
+        table=table,
+        kind=kinds[row][table],
+        shapes=np.concatenate(grids),
+        first=np.concatenate([[0], np.cumsum(length)]),
+        rows=row,
+        shape=np.concatenate(shape),
+        **joined,
+    )
+
+
+def point_features(points: PointTable, columns: NDArray[np.int64], base: Array) -> NDArray[np.float32]:
+    """(M, F) standardized features of every point from the anchors in ``columns``.
+
+    The anchors' values and the base prediction as ratios to the magnitude, that magnitude, slew, load, principal components of the
+    anchors' slopes here and of the whole tables, and how far each anchor had to be extrapolated.
+    """
+    A = points.anchors.shape[1]
+    Z = points.anchors[:, columns] / points.scale[:, None]
+    every = np.concatenate([columns, columns + A])
+    grid = points.shapes.reshape(len(points.shapes), -1, A)[:, :, columns].reshape(len(points.shapes), -1)
+    parts = [Z, (base / points.scale)[:, None], np.log(points.scale)[:, None], points.place, _principal(points.slopes[:, every], GRADIENTS)]
+    parts.append(_principal(grid, SHAPES)[points.table])
+    far = points.beyond[:, columns]
+    if far.any():
+        parts.append(_principal(far, 3))
+    X = np.concatenate(parts, axis=1)
+    X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)
+    return np.clip(X, -CLIP, CLIP).astype(np.float32)

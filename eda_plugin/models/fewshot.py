@@ -1,0 +1,177 @@
+"""The mean of a corner of which a few points were simulated.
+
+Three layers, each on the residual of the one before: a ridge across the anchors that shrinks to the prediction without simulations, a Gaussian
+process over point features (models/gp.py), and kriging inside each table from its own measured points, with a covariance learnt on anchors
+that played the target (models/pseudo.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.models.features import PointTable, point_features
+from eda_plugin.models.gp import GPSettings, Hyper, Process, fit_hyper, solve
+
+__all__ = ["FewShot", "correlation", "fit_few_shot", "inside_tables", "ridge"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+SHRINK = tuple(10.0**power for power in range(-7, 2))
+CLIP = 20.0
+RANGE = (1.4, 5.0)
+"""Correlation lengths of residuals along slew and load, in grid steps: correlation .50 to the next slew, .82 to the next load."""
+
+
+@dataclass(frozen=True, eq=False)
+class FewShot:
+    """``where`` (E,) the points predicted; ``mean`` (E,) SI; ``base`` (M,) of the ridge; ``unit`` (M,) what a residual of 1 means, SI.
+
+    ``spread`` (E,) standard deviation of the process, in ``unit``. At the N measured points: ``known``, ``left_out`` (N,) residual of
+    the prediction that was made without them, SI; ``variance`` (N,) of the process there, in ``unit`` squared.
+    ``own`` (E,) what the table's own points added, SI.
+    """
+
+    where: Index
+    mean: Array
+    base: Array
+    unit: Array
+    spread: Array
+    own: Array
+    known: Index
+    left_out: Array
+    variance: Array
+    hyper: Hyper | None
+
+
+def ridge(Z: Array, zero: Array, y: Array, kind: Index, known: Index, floor: Array) -> tuple[Array, Array]:
+    """Linear across the anchors, one fit a quantity: ``z0 + Z w`` with w shrunk to 0, strength by leave-one-out.
+
+    Z (M, A) anchors and ``zero`` (M,) prediction without simulations, both as ratios to the magnitude; ``y`` (N,) and ``floor`` (N,) likewise at the
+    points ``known`` (N,). Returns the prediction (M,) and the leave-one-out residual (N,).
+    """
+    out, left = zero.copy(), np.zeros(len(known))
+    for code in np.unique(kind):
+        at = np.flatnonzero(kind[known] == code)
+        if not len(at):
+            continue
+        every = kind == code
+        X = np.column_stack([Z[known[at]], zero[known[at]]])
+        target = y[at] - zero[known[at]]
+        weight = 1.0 / np.maximum(np.abs(y[at]), floor[at])
+        U, s, Vt = np.linalg.svd(X * weight[:, None], full_matrices=False)
+        t = target * weight
+        projected = U.T @ t
+        best = (np.inf, np.zeros(X.shape[1]), target)
+        for strength in SHRINK:
+            filter_ = s**2 / (s**2 + strength * s[0] ** 2 + 1e-300)
+            hat = np.clip((U**2) @ filter_, 0.0, 0.999)
+            residual = (t - U @ (filter_ * projected)) / (1.0 - hat)
+            size = float(np.minimum(np.abs(residual), 1.0).mean())
+            if size < best[0]:
+                best = size, Vt.T @ (filter_ * projected / np.maximum(s, 1e-300)), residual / weight
+        out[every] = zero[every] + np.column_stack([Z[every], zero[every]]) @ best[1]
+        left[at] = best[2]
+    return out, left
+
+
+def correlation(points: PointTable, a: Index, b: Index) -> Array:
+    """(len(a), len(b)) correlation of residuals of points of one table by their distance in grid steps; separable, exponential."""
+    steps = np.maximum(points.shape[points.table[a]][:, :2] - 1, 1)
+    apart = np.abs(points.rank[a][:, None] - points.rank[b][None]) * steps[:, None]
+    return np.asarray(np.exp(-apart[..., 0] / RANGE[0] - apart[..., 1] / RANGE[1]), dtype=np.float64)
+
+
+def inside_tables(points: PointTable, known: Index, residual: Array, noise: Array, where: Index) -> Array:
+    """Kriging of residuals inside each table. ``residual`` and ``noise`` (N,): left-out residuals and the share of them that is not the table's own.
+
+    Returns the correction (E,) at the points ``where``, in the unit of ``residual``.
+    """
+    out = np.zeros(len(where))
+    by_table: dict[int, list[int]] = {}
+    for n, table in enumerate(points.table[known]):
+        by_table.setdefault(int(table), []).append(n)
+    order = np.argsort(points.table[where], kind="stable")
+    tables = points.table[where][order]
+    bounds = np.flatnonzero(np.diff(tables, prepend=-1, append=-1))
+    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        rows = by_table.get(int(tables[begin]))
+        if not rows:
+            continue
+        at = order[begin:end]
+        own = known[rows]
+        K = correlation(points, own, own) + np.diag(noise[rows])
+        out[at] = correlation(points, where[at], own) @ np.linalg.solve(K, residual[rows])
+    return out
+
+
+def _left_out(features: NDArray[np.float32], kind: Index, known: Index, target: Array, solved: Process) -> tuple[Array, Array, Array]:
+    """Residual, its variance and the noise at every measured point, each predicted without itself."""
+    left = np.empty(len(known))
+    variance = np.empty(len(known))
+    noise = np.empty(len(known))
+    left[solved.rows], variance[solved.rows], noise[solved.rows] = solved.left_out, solved.left_out_variance, solved.noise
+    rest = np.setdiff1d(np.arange(len(known)), solved.rows)
+    if len(rest):
+        mean, spread = solved.predict(features[known[rest]], kind[known[rest]])
+        left[rest] = target[rest] - mean
+        noise[rest] = np.exp(solved.hyper.noise.numpy())[kind[known[rest]]]
+        variance[rest] = spread + noise[rest]
+    return left, variance, noise
+
+
+def fit_few_shot(
+    points: PointTable,
+    columns: Index,
+    zero: Array,
+    known: Index,
+    y: Array,
+    floor: float,
+    *,
+    where: Index,
+    seed: int,
+    settings: GPSettings,
+    process: bool = True,
+    device: str = "cpu",
+) -> FewShot:
+    """Predict the points ``where`` (E,) from the anchors in ``columns``, the prediction ``zero`` (M,) SI and y (N,) SI at ``known``.
+
+    ``floor`` (s): errors of smaller values count as errors of that size. Without ``process``, the
+    ridge alone.
+    """
+    Z = points.anchors[:, columns] / points.scale[:, None]
+    ratio, left = ridge(Z, zero / points.scale, y / points.scale[known], points.kind, known, floor / points.scale[known])
+    base = ratio * points.scale
+    unit = np.maximum(np.abs(base), floor)
+    nothing = np.zeros(len(where))
+    if not process or len(known) < 40:
+        spread = float(np.sqrt(np.mean((left * points.scale[known] / unit[known]) ** 2))) if len(known) else 1.0
+        return FewShot(where, base[where], base, unit, np.full(len(where), spread), nothing, known, left * points.scale[known],
+                       np.full(len(known), spread**2), None)  # fmt: skip
+    features = point_features(points, columns, base)
+    residual = (y - base[known]) / unit[known]
+    size = max(1.5 * float(np.median(np.abs(residual))), 1e-6)
+    target = np.clip(residual / size, -CLIP, CLIP)
+    kinds = int(points.kind.max()) + 1
+    hyper = fit_hyper(features[known], target, points.kind[known], kinds, seed, settings)
+    solved = solve(features[known], target, points.kind[known], hyper, seed, settings, device)
+    mean, variance = solved.predict(features[where], points.kind[where])
+    left_out, left_variance, noise = _left_out(features, points.kind, known, target, solved)
+    share = np.clip(left_variance / np.maximum(noise, 1e-9) - 1.0, 0.05, 20.0)
+    own = inside_tables(points, known, left_out, share, where)
+    scale = size * unit[where]
+    return FewShot(
+        where=where,
+        mean=base[where] + (mean + own) * scale,
+        base=base,
+        unit=unit,
+        spread=np.sqrt(variance) * size,
+        own=own * scale,
+        known=known,
+        left_out=left_out * size * unit[known],
+        variance=left_variance * size**2,
+        hyper=hyper,
+    )

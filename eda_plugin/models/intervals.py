@@ -1,0 +1,121 @@
+"""How wrong a filled value may be: an error scale for each value, and the factor that makes an interval of it.
+
+The scale is learnt on anchors that played the target, where every point's error is known (models/pseudo.py). The factor is split conformal
+prediction (Lei et al., JASA 2018, algorithm 2, on residuals divided by a scale; Mondrian groups by quantity and by scale): over the measured points
+of the target, each predicted without itself, where there are enough of them, else over the anchors held out whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.models.features import PointTable
+from eda_plugin.models.fewshot import FewShot
+
+__all__ = ["Factors", "Scale", "conformal", "error_features", "fit_scale"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+SMALLEST = 1e-4
+"""Errors below this share of a value are taken as this share: the tables themselves are not smoother."""
+ENOUGH = 60
+"""Scores that a group needs for a factor of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """A fitted error scale: gradient boosting on the logarithm of the absolute error as a share of the value."""
+
+    model: object
+
+    def predict(self, features: Array) -> Array:
+        """(E,) scale, in the unit of ``FewShot.unit``."""
+        return np.asarray(np.exp(self.model.predict(features)), dtype=np.float64)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """Conformal factors: ``edges`` of the scale's classes, ``value`` (K, classes) by kind and class."""
+
+    edges: Array
+    value: Array
+
+    def of(self, kind: Index, scale: Array) -> Array:
+        return self.value[kind, np.searchsorted(self.edges, scale)]
+
+
+def error_features(points: PointTable, columns: Index, fit: FewShot, at_known: bool = False) -> Array:
+    """(E, 11) what tells how wrong a prediction is: the process's own spread, the size of the correction, the anchors' disagreement and
+    extrapolation, the place in the table, and what the table's own measured points showed.
+
+    ``at_known``: for the N measured points, each as if it had not been measured, instead of the points ``fit.where``.
+    """
+    at = fit.known if at_known else fit.where
+    Z = points.anchors[at][:, columns] / points.scale[at, None]
+    share = fit.left_out / fit.unit[fit.known]
+    own = np.full(len(points.first) - 1, np.nan)
+    own_rank = np.full((len(points.first) - 1, 2), np.nan)
+    own[points.table[fit.known]] = np.abs(share)
+    own_rank[points.table[fit.known]] = points.rank[fit.known]
+    table = points.table[at]
+    spread = np.sqrt(np.maximum(fit.variance, 0.0)) if at_known else fit.spread
+    moved = np.abs(points.anchors[at].mean(axis=1) * 0 if at_known else fit.mean - fit.base[at]) / fit.unit[at]
+    if at_known:
+        moved = np.full(len(at), np.nan)
+    far = np.sort(points.beyond[at][:, columns], axis=1)
+    size = np.where(np.isnan(own[table]), np.nan, own[table])
+    apart = np.abs(points.rank[at] - own_rank[table])
+    if at_known:  # the point itself is what the table knows: without it, nothing
+        size, apart = np.full(len(at), np.nan), np.full((len(at), 2), np.nan)
+    nearest = Z.std(axis=1)
+    return np.column_stack(
+        [
+            np.log(np.maximum(spread, 1e-6)),
+            np.log(np.maximum(moved, 1e-6)),
+            nearest,
+            far.mean(axis=1),
+            points.rank[at],
+            np.log(points.scale[at]),
+            np.log(fit.unit[at] / points.scale[at]),
+            points.kind[at],
+            np.log(np.maximum(size, 1e-5)),
+            apart,
+        ]
+    )
+
+
+def fit_scale(features: Array, error: Array, seed: int) -> Scale:
+    """Fit on ``error`` (E,) as shares of ``FewShot.unit``."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    model = HistGradientBoostingRegressor(
+        max_iter=120,
+        learning_rate=0.08,
+        max_leaf_nodes=24,
+        min_samples_leaf=60,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=seed,
+    )
+    model.fit(features, np.log(np.maximum(np.abs(error), SMALLEST)))
+    return Scale(model)
+
+
+def conformal(error: Array, scale: Array, kind: Index, kinds: int, coverage: float, classes: int = 3) -> Factors:
+    """Factor by quantity and by class of the scale so that ``coverage`` of ``|error| <= factor * scale``, with the finite-sample correction."""
+    score = np.abs(error) / np.maximum(scale, 1e-30)
+    edges = np.quantile(scale, np.linspace(0, 1, classes + 1)[1:-1]) if len(scale) >= classes * ENOUGH else np.zeros(0)
+    place = np.searchsorted(edges, scale)
+    value = np.empty((kinds, len(edges) + 1))
+    for code in range(kinds):
+        for number in range(len(edges) + 1):
+            group = score[(kind == code) & (place == number)]
+            if len(group) < ENOUGH:
+                group = score[place == number] if (place == number).sum() >= ENOUGH else score
+            level = min(np.ceil((len(group) + 1) * coverage) / max(len(group), 1), 1.0)
+            value[code, number] = np.quantile(group, level) if len(group) else np.nan
+    return Factors(edges, value)

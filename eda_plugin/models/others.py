@@ -1,0 +1,126 @@
+"""Constraints, internal power, leakage, capacitances and limits: no simulation of them is sold, so the anchors must tell.
+
+What the timing simulations taught helps all the same: they show where the target lies among the anchors (latent coordinates, models/corner.py), and
+which mixture of anchors behaves like it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.config import FillSettings
+from eda_plugin.data.dataset import Aligned
+from eda_plugin.domain import Origin
+from eda_plugin.models.corner import nearest_weights
+from eda_plugin.models.features import PointTable
+from eda_plugin.models.zeroshot import Domain, ZeroShot, fit_zero_shot
+
+__all__ = ["GroupFill", "fill_groups", "informed_weights", "latent_coordinates"]
+
+Array = NDArray[np.float64]
+
+LINEAR, LOG = Domain("linear"), Domain("log")
+_DOMAINS: dict[str, tuple[tuple[Domain, ...], float]] = {
+    "constraint": ((LINEAR,), 0.1),
+    "power": ((LINEAR, LOG), 0.1),
+    "leakage": ((Domain("log", 1e-9),), 1e-3),
+    "capacitance": ((LINEAR,), 0.1),
+    "variation": ((LINEAR, LOG), 0.1),
+    "limit": ((LINEAR,), 0.1),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class GroupFill:
+    """Values of one group at the flat positions ``flat`` (k,): ``mean`` and ``half`` width of the interval, SI; ``origin`` codes."""
+
+    flat: NDArray[np.int64]
+    mean: Array
+    half: Array
+    origin: NDArray[np.uint8]
+    report: dict[str, object]
+
+
+def latent_coordinates(points: PointTable, known: NDArray[np.int64], y: Array) -> Array:
+    """(A + 1, 2) coordinates of the anchors and, last, the target among each other: principal components of their log delays at the measured
+    points, in units of the first one's spread."""
+    every = np.column_stack([points.anchors[known], y]) / points.scale[known, None]
+    T = np.arcsinh(every / 0.05)
+    T = T - T.mean(axis=1, keepdims=True)
+    _, s, Vt = np.linalg.svd(T, full_matrices=False)
+    scores = Vt[:2].T * s[:2]
+    scores = scores * np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])])
+    return np.asarray(scores / max(float(scores[:, 0].std()), 1e-12), dtype=np.float64)
+
+
+def informed_weights(points: PointTable, known: NDArray[np.int64], y: Array, strength: float = 1e-4) -> list[Array]:
+    """Weights over the anchors that reproduce the measured delays: for the target (A,), then for each anchor from the others (A - 1,)."""
+    Z = points.anchors[known] / points.scale[known, None]
+    A = Z.shape[1]
+
+    def fit(X: Array, t: Array) -> Array:
+        G = X.T @ X
+        size = strength * np.trace(G) / len(G)
+        return np.asarray(np.linalg.solve(G + size * np.eye(len(G)), X.T @ t + size / len(G)), dtype=np.float64)
+
+    return [fit(Z, y / points.scale[known]), *(fit(np.delete(Z, a, axis=1), Z[:, a]) for a in range(A))]
+
+
+def fill_groups(aligned: Aligned, latent: Array | None, informed: list[Array] | None, settings: FillSettings) -> dict[str, GroupFill]:
+    """Every group but timing."""
+    found = {}
+    for name in sorted(set(aligned.group.tolist()) - {"timing"}):
+        rows = aligned.rows_of(name)
+        flat = np.concatenate([np.arange(aligned.template.start[row], aligned.template.start[row + 1]) for row in rows])
+        if name in ("limit", "other"):
+            found[name] = _policy(aligned, flat)
+        else:
+            found[name] = _group(aligned, flat, name, latent, informed, settings)
+    return found
+
+
+def _policy(aligned: Aligned, flat: NDArray[np.int64]) -> GroupFill:
+    """Limits are the library maker's policy, not a measurement: the nearest anchor's, and marked as copied."""
+    anchors = aligned.anchors[flat]
+    A = anchors.shape[1]
+    weights = nearest_weights([*aligned.corners, aligned.target], A, np.array([True] * A + [False]))
+    order = np.argsort(-weights, kind="stable")
+    mean = np.full(len(flat), np.nan)
+    for a in order[::-1]:
+        mean = np.where(np.isfinite(anchors[:, a]), anchors[:, a], mean)
+    report: dict[str, object] = {"model": f"nearest corner, {aligned.corners[int(order[0])]}"}
+    return GroupFill(flat, mean, np.zeros(len(flat)), np.full(len(flat), Origin.COPIED, dtype=np.uint8), report)
+
+
+def _group(
+    aligned: Aligned, flat: NDArray[np.int64], name: str, latent: Array | None, informed: list[Array] | None,
+    settings: FillSettings,
+) -> GroupFill:  # fmt: skip
+    anchors = aligned.anchors[flat]
+    holes = np.isnan(anchors)
+    if holes.any():  # an anchor without the table: what the others say there, at this anchor's usual ratio to them
+        size = np.nanmean(np.abs(anchors), axis=1)
+        ratio = np.nanmedian(anchors / np.where(size > 0, size, np.nan)[:, None], axis=0)
+        anchors = np.where(holes, size[:, None] * np.where(np.isnan(ratio), 1.0, ratio), anchors)
+    constant = np.ptp(anchors, axis=1) <= 1e-9 * np.abs(anchors).max(axis=1)
+    mean = anchors[:, 0].copy()
+    half = np.zeros(len(flat))
+    scores: dict[str, object] = {}
+    domains, floor = _DOMAINS.get(name, ((LINEAR,), 0.1))
+    moving = np.flatnonzero(~constant)
+    table = aligned.table_of[flat]
+    if len(moving):
+        fit: ZeroShot = fit_zero_shot(
+            anchors[moving], aligned.corners, aligned.target, domains=domains, floor=floor, seed=settings.seed, latent=latent, informed=informed,
+            only=settings.model if settings.model in ("nearest", "interpolation") else None,
+        )  # fmt: skip
+        mean[moving] = fit.mean
+        half[moving] = fit.half(table[moving], settings.interval)
+        scores = {"model": fit.chosen, "held_out_error_pct": {key: round(100 * value, 4) for key, value in sorted(fit.scores.items())}}
+    if name in ("leakage", "capacitance"):  # a magnitude: an interval that reaches below zero says nothing more
+        low = np.nanmin(np.where(anchors > 0, anchors, np.inf), axis=1)
+        mean = np.where((mean <= 0) & np.isfinite(low), 0.5 * low, mean)
+    return GroupFill(flat, mean, half, np.full(len(flat), Origin.PREDICTED, dtype=np.uint8), scores)

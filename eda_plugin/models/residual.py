@@ -1,0 +1,181 @@
+"""How errors go together inside a table: covariance, and diffusion on what the covariance leaves.
+
+Learnt on rehearsals (models/pseudo.py). Whether the network or the plain Gaussian draws the samples is decided on tables held out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.config import Stage
+from eda_plugin.models.denoiser import Denoiser
+from eda_plugin.models.diffusion import DiffusionSettings, draw, train_denoiser
+from eda_plugin.models.features import PointTable
+from eda_plugin.models.fewshot import correlation
+
+__all__ = ["Judged", "ResidualModel", "TableSet", "conditions", "fit_residual_model", "table_set"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+FEWEST = 150
+"""Tables of one shape below which no covariance is learnt: correlation by distance is used instead."""
+SHRINK = 0.15
+CLIP = 8.0
+JUDGE_DRAWS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class TableSet:
+    """Residuals of T whole tables of P points: ``vector`` (T, P) in units of the error scale, ``condition`` (T, C), ``kind`` (T,), ``table`` (T,)."""
+
+    vector: Array
+    condition: Array
+    kind: Index
+    table: Index
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Gaussian and diffusion on the same held-out tables. CRPS of a table's largest absolute error and of its mean error (lower is better),
+    and how often the 90 % interval of the largest error holds (percent)."""
+
+    tables: int
+    gaussian: dict[str, float]
+    diffusion: dict[str, float]
+    used: str
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualModel:
+    """``factor``: lower Cholesky factors (P, P) of the covariance by kind; ``network``: ``None`` where the Gaussian draws; ``shape`` of the tables."""
+
+    shape: tuple[int, ...]
+    factor: dict[int, Array]
+    network: Denoiser | None
+    settings: DiffusionSettings
+    judged: Judged | None
+
+    def draw(self, condition: Array, kind: Index, count: int, seed: int) -> Array:
+        """(count, T, P) residuals in units of the error scale."""
+        if self.network is None:
+            white = np.random.default_rng(seed).standard_normal((count, len(kind), next(iter(self.factor.values())).shape[0]))
+        else:
+            white = draw(self.network, condition, count, seed=seed, settings=self.settings)
+        return _colour(white, self.factor, kind)
+
+
+def _colour(white: Array, factor: dict[int, Array], kind: Index) -> Array:
+    out = np.empty_like(white)
+    for code in np.unique(kind):
+        out[:, kind == code] = white[:, kind == code] @ factor[int(code)].T
+    return out
+
+
+def conditions(points: PointTable, tables: Index, scale: Array, known: Index, surprise: Array) -> Array:
+    """(T, C) what the network is told of each table.
+
+    ``scale`` (T, P) error scale; ``known`` (N,) measured points and ``surprise`` (N,) their left-out residuals in units of the scale.
+    """
+    count = len(points.first) - 1
+    own = np.zeros(count)
+    place = np.full((count, 2), 0.5)
+    seen = np.zeros(count)
+    own[points.table[known]] = np.clip(surprise, -CLIP, CLIP) / 2.0
+    place[points.table[known]] = points.rank[known]
+    seen[points.table[known]] = 1.0
+    kinds = int(points.kind.max()) + 1
+    kind = np.eye(kinds)[points.kind[points.first[tables]]]
+    logs = np.log(np.maximum(scale, 1e-9))
+    shapes = points.shapes - points.shapes.mean(axis=0)
+    _, vectors = np.linalg.eigh(shapes.T @ shapes)
+    parts = shapes @ vectors[:, ::-1][:, :8]
+    parts = parts / (parts.std(axis=0) + 1e-9)
+    level = np.column_stack([logs.mean(axis=1) + 5.0, logs.max(axis=1) - logs.mean(axis=1)])
+    return np.column_stack([kind, parts[tables], level, own[tables], place[tables], seen[tables]])
+
+
+def table_set(
+    points: PointTable, tables: Index, shape: tuple[int, ...], error: Array, scale: Array, known: Index, surprise: Array
+) -> TableSet:
+    """Those of ``tables`` that have the ``shape``. ``error`` and ``scale`` stand point by point for all of ``tables``, in their order; an
+    unknown error (NaN: a point that was given, or lies outside the stand-in's axes) is filled by its neighbours' correlation."""
+    lengths = np.diff(points.first)[tables]
+    begins = np.concatenate([[0], np.cumsum(lengths)])[:-1]
+    right = (points.shape[tables] == np.array(shape)).all(axis=1)
+    P = int(np.prod(shape))
+    flat = begins[right][:, None] + np.arange(P)
+    vector, size = error[flat] / scale[flat], scale[flat]
+    chosen = tables[right]
+    whole = np.isfinite(vector).mean(axis=1) > 0.6
+    vector, size, chosen = vector[whole], size[whole], chosen[whole]
+    grid = points.of_tables(chosen[:1])
+    near = correlation(points, grid, grid) if len(chosen) else np.zeros((P, P))
+    holes = np.isnan(vector)
+    weight = (~holes)[:, None, :] * near[None] ** 4
+    smooth = (weight * np.nan_to_num(vector)[:, None, :]).sum(axis=2) / np.maximum(weight.sum(axis=2), 1e-9)
+    vector = np.clip(np.where(holes, smooth, vector), -CLIP, CLIP)
+    return TableSet(vector, conditions(points, chosen, size, known, surprise), points.kind[points.first[chosen]], chosen)
+
+
+def fit_residual_model(
+    points: PointTable, shape: tuple[int, ...], sets: Sequence[TableSet], *, seed: int, diffusion: bool, settings: DiffusionSettings, stage: Stage, device: str
+) -> ResidualModel:  # fmt: skip
+    """Covariances and, with ``diffusion``, the network; the better of the two on held-out tables will draw.
+
+    Too few tables: correlation by distance in the grid, unit variance.
+    """
+    kinds = range(int(points.kind.max()) + 1)
+    like = np.flatnonzero((points.shape == np.array(shape)).all(axis=1))[:1]
+    grid = points.of_tables(like)
+    prior = correlation(points, grid, grid) + 1e-6 * np.eye(len(grid))
+    vector = np.concatenate([part.vector for part in sets]) if sets else np.zeros((0, len(grid)))
+    if len(vector) < FEWEST or len(grid) < 2:
+        return ResidualModel(shape, {k: np.linalg.cholesky(prior) for k in kinds}, None, settings, None)
+    condition = np.concatenate([part.condition for part in sets])
+    kind = np.concatenate([part.kind for part in sets])
+    table = np.concatenate([part.table for part in sets])
+    held = np.random.default_rng(seed).permutation(table.max() + 1)[table] % 4 == 0  # whole tables, in all rehearsals at once
+    factor = {k: _factor(vector[~held], kind[~held], k, prior) for k in kinds}
+    plain = ResidualModel(shape, factor, None, settings, None)
+    if not diffusion:
+        return plain
+    white = _whiten(vector, factor, kind)
+    network = train_denoiser(white[~held], condition[~held], seed=seed, settings=settings, stage=stage, device=device)
+    rival = ResidualModel(shape, factor, network, settings, None)
+    at = np.flatnonzero(held)[:600]
+    scores = [_judge(model.draw(condition[at], kind[at], JUDGE_DRAWS, seed), vector[at]) for model in (plain, rival)]
+    better = scores[1]["crps_largest"] + scores[1]["crps_mean"] <= scores[0]["crps_largest"] + scores[0]["crps_mean"]
+    judged = Judged(len(at), scores[0], scores[1], "diffusion" if better else "gaussian")
+    return ResidualModel(shape, factor, network if better else None, settings, judged)
+
+
+def _factor(vector: Array, kind: Index, code: int, prior: Array) -> Array:
+    own = vector[kind == code]
+    own = own if len(own) >= FEWEST else vector
+    empirical = own.T @ own / len(own)
+    variance = float(np.trace(empirical)) / len(empirical)
+    return np.asarray(np.linalg.cholesky((1 - SHRINK) * empirical + SHRINK * variance * prior), dtype=np.float64)
+
+
+def _whiten(vector: Array, factor: dict[int, Array], kind: Index) -> Array:
+    out = np.empty_like(vector)
+    for code in np.unique(kind):
+        out[kind == code] = np.linalg.solve(factor[int(code)], vector[kind == code].T).T
+    return out
+
+
+def _judge(samples: Array, truth: Array) -> dict[str, float]:
+    """CRPS and coverage of two features of a table: its largest absolute and its mean error. samples (S, T, P), truth (T, P)."""
+    out = {}
+    for name, feature in (("largest", lambda v: np.abs(v).max(axis=-1)), ("mean", lambda v: v.mean(axis=-1))):
+        drawn, true = feature(samples), feature(truth)
+        pairs = np.abs(drawn[:, None] - drawn[None]).sum(axis=(0, 1)) / (len(drawn) * (len(drawn) - 1))
+        out[f"crps_{name}"] = float((np.abs(drawn - true).mean(axis=0) - pairs / 2).mean())
+        low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
+        out[f"coverage_{name}_pct"] = float(100 * ((low <= true) & (true <= high)).mean())
+    return {name: round(value, 4) for name, value in out.items()}

@@ -1,0 +1,185 @@
+"""Delay and transition of a corner of which some points were simulated: mean, interval and joint samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.config import FillSettings, Progress
+from eda_plugin.domain import Corner
+from eda_plugin.models.diffusion import DiffusionSettings
+from eda_plugin.models.features import PointTable
+from eda_plugin.models.fewshot import FewShot, fit_few_shot
+from eda_plugin.models.gp import GPSettings
+from eda_plugin.models.intervals import conformal, error_features, fit_scale
+from eda_plugin.models.pseudo import Rehearsal, choose_stand_ins, rehearse
+from eda_plugin.models.residual import ResidualModel, conditions, fit_residual_model, table_set
+
+__all__ = ["TimingFill", "fit_timing"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+STAND_INS = 3
+TABLES = 600
+"""Whole tables predicted in each rehearsal."""
+CALIBRATE = 150
+"""Measured values from which on intervals are calibrated at the target itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class TimingFill:
+    """At every point (M,): ``mean`` SI, ``half`` width of the interval SI, ``sigma`` error scale SI. ``residual``: models of the tables' joint errors,
+    by shape, and ``condition``: which tables have that shape, and what the model is told of each. ``coverage``: of the intervals."""
+
+    points: PointTable
+    fit: FewShot
+    mean: Array
+    half: Array
+    sigma: Array
+    residual: dict[tuple[int, ...], ResidualModel]
+    condition: dict[tuple[int, ...], tuple[Index, Array]]
+    coverage: float
+    report: dict[str, object]
+
+
+def fit_timing(
+    points: PointTable,
+    corners: Sequence[Corner],
+    target: Corner,
+    zero: Array,
+    zero_held: Array,
+    known: Index,
+    y: Array,
+    floor: float,
+    settings: FillSettings,
+    progress: Progress,
+) -> TimingFill:
+    """``zero`` (M,) and ``zero_held`` (M, A): the target, and each anchor held out, predicted without simulations. y (N,) at points ``known``."""
+    process = settings.model != "ridge"
+    gp = GPSettings()
+    everywhere = np.arange(len(points))
+    columns = np.arange(points.anchors.shape[1])
+    with progress.stage("fitting delay and transition"):
+        fit = fit_few_shot(
+            points,
+            columns,
+            zero,
+            known,
+            y,
+            floor,
+            where=everywhere,
+            seed=settings.seed,
+            settings=gp,
+            process=process,
+            device=settings.device,
+        )
+    rng = np.random.default_rng(settings.seed)
+    tables = np.sort(rng.permutation(len(points.rows))[:TABLES])
+    outside = (points.beyond > 0).mean(axis=0)
+    chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
+    rehearsals: list[Rehearsal] = []
+    with progress.stage("rehearsing on anchors", len(chosen)) as stage:
+        for number in chosen:
+            rehearsals.append(
+                rehearse(
+                    points,
+                    corners,
+                    number,
+                    zero_held[:, number],
+                    known,
+                    floor,
+                    tables,
+                    seed=settings.seed,
+                    settings=gp,
+                    process=process,
+                    device=settings.device,
+                    stage=stage,
+                )  # fmt: skip
+            )
+    kinds = int(points.kind.max()) + 1
+    with progress.stage("calibrating intervals"):
+        scale, scale_known, rehearsed = _scales(points, fit, rehearsals, settings.seed)
+        left = fit.left_out / fit.unit[known]
+        if len(known) >= CALIBRATE:
+            factors = conformal(left, scale_known, points.kind[known], kinds, settings.interval)
+        else:
+            pairs = [
+                (r.error[np.isfinite(r.error)], s[np.isfinite(r.error)], points.kind[r.fit.where][np.isfinite(r.error)])
+                for r, s in rehearsed
+            ]
+            error, size, kind = (
+                (np.concatenate(part) for part in zip(*pairs, strict=True)) if pairs else (left, scale_known, points.kind[known])
+            )
+            factors = conformal(error, size, kind, kinds, settings.interval)
+        half = factors.of(points.kind, scale) * scale * fit.unit
+    shapes = _shapes(points)
+    diffusion = DiffusionSettings()
+    residual, condition = {}, {}
+    judged: dict[str, object] = {}
+    with progress.stage("training the diffusion model", diffusion.steps if settings.diffusion else None) as stage:
+        for shape, members in shapes.items():
+            sets = [table_set(points, r.tables, shape, r.error, s, r.fit.known, _surprise(r.fit, s, points)) for r, s in rehearsed]
+            sets = [part for part in sets if len(part.table)]
+            model = fit_residual_model(
+                points,
+                shape,
+                sets,
+                seed=settings.seed,
+                diffusion=settings.diffusion,
+                settings=diffusion,
+                stage=stage,
+                device=settings.device,
+            )
+            residual[shape] = model
+            flat = points.first[members][:, None] + np.arange(int(np.prod(shape)))
+            surprise = left / np.maximum(scale_known, 1e-9)
+            condition[shape] = members, conditions(points, members, scale[flat], known, surprise)
+            if model.judged is not None:
+                judged["x".join(map(str, shape))] = model.judged.__dict__
+    left_share = np.abs(fit.left_out) / np.maximum(np.abs(y), floor)
+    report: dict[str, object] = {
+        "model": "ridge, Gaussian process, own points" if fit.hyper is not None else "ridge",
+        "left_out_error_pct": round(100 * float(left_share.mean()), 4) if len(y) else None,
+        "rehearsed": {r.corner.name: {"error_pct": round(100 * float(np.nanmean(np.abs(r.error))), 4)} for r, _ in rehearsed},
+        "table_samples": judged,
+    }
+    return TimingFill(points, fit, fit.mean, half, scale * fit.unit, residual, condition, settings.interval, report)
+
+
+def _scales(
+    points: PointTable, fit: FewShot, rehearsals: Sequence[Rehearsal], seed: int
+) -> tuple[Array, Array, list[tuple[Rehearsal, Array]]]:
+    """Error scale (M,) of the target, (N,) of its measured points, and of each rehearsal's points."""
+    columns = np.arange(points.anchors.shape[1])
+    own, at_known = error_features(points, columns, fit), error_features(points, columns, fit, at_known=True)
+    if not rehearsals:
+        level = float(np.sqrt(np.mean((fit.left_out / fit.unit[fit.known]) ** 2))) if len(fit.known) else float(fit.spread.mean())
+        return np.full(len(own), level), np.full(len(at_known), level), []
+    features, errors = [], []
+    for r in rehearsals:
+        features += [error_features(points, r.columns, r.fit), error_features(points, r.columns, r.fit, at_known=True)]
+        errors += [r.error, r.fit.left_out / r.fit.unit[r.fit.known]]
+    X, e = np.concatenate(features), np.concatenate(errors)
+    sound = np.isfinite(e)
+    scale = fit_scale(X[sound], e[sound], seed)
+    return scale.predict(own), scale.predict(at_known), [(r, scale.predict(features[2 * n])) for n, r in enumerate(rehearsals)]
+
+
+def _surprise(fit: FewShot, scale: Array, points: PointTable) -> Array:
+    """Left-out residuals of a rehearsal in units of its own typical scale, by kind."""
+    level = np.array(
+        [
+            np.median(scale[points.kind[fit.where] == code]) if (points.kind[fit.where] == code).any() else 1.0
+            for code in range(int(points.kind.max()) + 1)
+        ]
+    )
+    return np.asarray(fit.left_out / fit.unit[fit.known] / level[points.kind[fit.known]], dtype=np.float64)
+
+
+def _shapes(points: PointTable) -> dict[tuple[int, ...], Index]:
+    shapes, inverse = np.unique(points.shape, axis=0, return_inverse=True)
+    return {tuple(int(n) for n in shape): np.flatnonzero(inverse.ravel() == number) for number, shape in enumerate(shapes)}
