@@ -10,8 +10,9 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from eda_plugin.adapters.points.columns import KEY, in_unit, read_table, write_table
+from eda_plugin.data.columnar import coordinates, place_columns, repeated
 from eda_plugin.domain import Library, Origin
-from eda_plugin.domain.quantity import TIMING, si_unit
+from eda_plugin.domain.quantity import TIMING
 
 __all__ = ["read_values", "write_intervals", "write_values"]
 
@@ -25,14 +26,14 @@ def write_intervals(library: Library, path: str | Path) -> None:
     Tables of two axes and of the first of equal groups only; values without an interval (measured ones, say) have no row.
     """
     rows = [row for row, key in enumerate(library.keys) if key.quantity in TIMING and key.nth == 0 and (library.axis[row, :2] >= 0).all()]
-    part = library.take(rows)
+    part, header = library.take(rows), library.header
     lower, upper = (np.full(len(part.values), np.nan) if bound is None else bound for bound in (part.lower, part.upper))
-    table_of, index = _grid(part, si=False)
+    table_of, index = coordinates(part, [in_unit(axis.values, header.capacitance if axis.is_load else header.time) for axis in part.axes])
     keep = np.isfinite(lower) & np.isfinite(upper)
     columns = _key_columns(part, table_of[keep])
     columns["table"] = columns.pop("quantity")
     columns |= {"index_1": pa.array(index[keep, 0]), "index_2": pa.array(index[keep, 1])}
-    columns |= {"lower": pa.array(lower[keep] / part.header.time), "upper": pa.array(upper[keep] / part.header.time)}
+    columns |= {"lower": pa.array(lower[keep] / header.time), "upper": pa.array(upper[keep] / header.time)}
     write_table(pa.table(columns), path)
 
 
@@ -41,14 +42,11 @@ def write_values(library: Library, path: str | Path) -> None:
     ``index_1`` to ``index_3``, ``value``, ``lower``, ``upper`` (all SI, in ``unit``; null where there is none) and ``origin`` in a word:
     measured, filled, predicted, copied, repaired, missing.
     """
-    table_of, index = _grid(library, si=True)
-    columns = _key_columns(library, table_of)
-    columns["nth"] = pa.array(np.array([key.nth for key in library.keys], dtype=np.int32)[table_of])
-    columns["position"] = pa.array((np.arange(len(table_of)) - library.start[:-1][table_of]).astype(np.int32))
-    columns |= {f"index_{place + 1}": pa.array(index[:, place], from_pandas=True) for place in range(index.shape[1])}
+    columns = place_columns(library)
+    unit = columns.pop("unit")
     for name, values in (("value", library.values), ("lower", library.lower), ("upper", library.upper)):
-        columns[name] = pa.nulls(len(table_of), pa.float64()) if values is None else pa.array(values, from_pandas=True)
-    columns["unit"] = _repeated([si_unit(key.quantity) for key in library.keys], table_of)
+        columns[name] = pa.nulls(len(library.values), pa.float64()) if values is None else pa.array(values, from_pandas=True)
+    columns["unit"] = unit
     columns["origin"] = pa.DictionaryArray.from_arrays(pa.array(library.origin.astype(np.int32)), _WORDS)
     write_table(pa.table(columns), path)
 
@@ -67,27 +65,6 @@ def read_values(path: str | Path) -> pa.Table:
     return pa.table(columns)
 
 
-def _repeated(words: list[str], table_of: NDArray[np.int64]) -> pa.DictionaryArray:
-    """A text of each table, for each of its values."""
-    column = pa.array(words, pa.string()).dictionary_encode()
-    codes = column.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(codes[table_of]), column.dictionary)
-
-
 def _key_columns(library: Library, table_of: NDArray[np.int64]) -> dict[str, pa.Array]:
     names = (*KEY, "quantity")
-    return {name: _repeated([getattr(key, name) for key in library.keys], table_of) for name in names}
-
-
-def _grid(library: Library, *, si: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Row of the table of each value (m,), and the coordinates of each value (m, 3), NaN where the table has no such axis."""
-    shape = library.shape
-    table_of = np.repeat(np.arange(len(library)), np.diff(library.start))
-    position = np.arange(len(table_of)) - library.start[:-1][table_of]
-    lengths = shape[table_of]
-    places = (position // (lengths[:, 1] * lengths[:, 2]), position // lengths[:, 2] % lengths[:, 1], position % lengths[:, 2])
-    header = library.header
-    parts = [axis.values if si else in_unit(axis.values, header.capacitance if axis.is_load else header.time) for axis in library.axes]
-    begin = np.cumsum([0, *map(len, parts)])
-    flat = np.concatenate([*parts, [np.nan]])  # axis -1, no axis, points behind the last: NaN
-    return table_of, np.stack([flat[begin[library.axis[table_of, k]] + places[k]] for k in range(len(places))], axis=1)
+    return {name: repeated([getattr(key, name) for key in library.keys], table_of) for name in names}

@@ -15,7 +15,7 @@ from eda_plugin.domain import Corner, Library, Origin, Points, TableKey, timing_
 from eda_plugin.domain.quantity import group_of
 from eda_plugin.errors import TableError, UserError
 
-__all__ = ["Aligned", "Block", "align", "complete_template", "reveal"]
+__all__ = ["Aligned", "Block", "align", "complete_template", "look_up", "reveal"]
 
 Array = NDArray[np.float64]
 
@@ -97,10 +97,14 @@ def complete_template(template: Library, anchors: Sequence[Library]) -> Library:
                 tables.append(type(table)(key, (), np.full((), np.nan), np.full((), Origin.MISSING, dtype=np.uint8)))
     if not tables:
         return template
-    built = Library.from_tables(
-        [*template, *tables], name=template.name, corner=template.corner, header=template.header, cells=template.cells, source=template.source
+    return Library.from_tables(
+        [*template, *tables],
+        name=template.name,
+        corner=template.corner,
+        header=template.header,
+        cells=template.cells,
+        source=template.source,
     )
-    return built
 
 
 def align(anchors: Sequence[Library], template: Library, target: Corner, measured: Points | None = None) -> Aligned:
@@ -110,11 +114,7 @@ def align(anchors: Sequence[Library], template: Library, target: Corner, measure
     for, ``UserError`` for a measured point that no table answers to.
     """
     library = complete_template(template, anchors)
-    m = int(library.start[-1])
-    values = np.full((m, len(anchors)), np.nan)
-    beyond = np.zeros((m, len(anchors)), dtype=np.float32)
-    for column, anchor in enumerate(anchors):
-        _look_up(library, anchor, values[:, column], beyond[:, column])
+    values, beyond = look_up(library, anchors)
     known = library.values.copy()
     reveal(library, measured, known)
     lost = np.isnan(values).all(axis=1) & np.isnan(known)
@@ -126,6 +126,19 @@ def align(anchors: Sequence[Library], template: Library, target: Corner, measure
     return Aligned(library, tuple(anchor.corner for anchor in anchors), target, values, beyond, known)
 
 
+def look_up(library: Library, anchors: Sequence[Library]) -> tuple[Array, NDArray[np.float32]]:
+    """(m, A) each anchor at each of the library's m points, NaN where it has no such table, and how far the point lies beyond its axes.
+
+    Raises ``UserError`` for an anchor that shares no table, ``TableError`` for tables of one name with other kinds of axes.
+    """
+    m = int(library.start[-1])
+    values = np.full((m, len(anchors)), np.nan)
+    beyond = np.zeros((m, len(anchors)), dtype=np.float32)
+    for column, anchor in enumerate(anchors):
+        _look_up(library, anchor, values[:, column], beyond[:, column])
+    return values, beyond
+
+
 def _look_up(library: Library, anchor: Library, values: Array, beyond: NDArray[np.float32]) -> None:
     """Fill one column: all tables of one pair of shapes at once, each with the matrices of its own axes."""
     found = np.fromiter(map(anchor.position.get, library.keys, repeat(-1)), dtype=np.int64, count=len(library))
@@ -134,10 +147,11 @@ def _look_up(library: Library, anchor: Library, values: Array, beyond: NDArray[n
         raise UserError(f"anchor {anchor.name} ({anchor.corner}) has no table of the template {library.name}; are they of one library?")
     _check_axes(library, anchor, rows, found[rows])
     alike = np.hstack([anchor.shape[found[rows]], library.shape[rows], library.axis[rows] >= 0])
-    forms, form = np.unique(alike, axis=0, return_inverse=True)
-    for number, shapes in enumerate(forms):
-        chosen = rows[form.ravel() == number]
-        shape = tuple(int(length) for length in shapes[:3])
+    order = np.lexsort(alike.T)
+    ends = np.flatnonzero((alike[order[1:]] != alike[order[:-1]]).any(axis=1)) + 1
+    for part in np.split(order, ends):
+        chosen = rows[part]
+        shape = tuple(int(length) for length in alike[part[0], :3])
         flat = anchor.start[found[chosen]][:, None] + np.arange(int(np.prod(shape)))
         block = anchor.values[flat].reshape(len(chosen), *shape)
         far = np.zeros((len(chosen), 1, 1, 1))

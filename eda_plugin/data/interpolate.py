@@ -35,7 +35,7 @@ def spline_operators(x: Array, t: Array) -> tuple[Array, Array]:
     k = x.shape[1]
     h = np.diff(x, axis=1)
     if k == 2:
-        D = np.array([[-1.0, 1.0], [-1.0, 1.0]]) / h[:, :, None]
+        D: Array = np.array([[-1.0, 1.0], [-1.0, 1.0]]) / h[:, :, None]
     else:
         A, B = np.zeros((len(x), k, k)), np.zeros((len(x), k, k))
         for i in range(1, k - 1):  # continuous second derivative, in terms of the slopes
@@ -52,7 +52,7 @@ def spline_operators(x: Array, t: Array) -> tuple[Array, Array]:
                 p, q = h[:, i], h[:, i + 1]
                 A[:, row, i], A[:, row, i + 1], A[:, row, i + 2] = 1 / p**2, 1 / p**2 - 1 / q**2, -1 / q**2
                 B[:, row, i], B[:, row, i + 1], B[:, row, i + 2] = -2 / p**3, 2 / p**3 + 2 / q**3, -2 / q**3
-        D = np.linalg.solve(A, B)
+        D = np.asarray(np.linalg.solve(A, B), dtype=np.float64)
     i = np.clip((x[:, None, :] <= t[:, :, None]).sum(axis=2) - 1, 0, k - 2)
     low, width = np.take_along_axis(x, i, 1), np.take_along_axis(h, i, 1)
     u = (t - low) / width
@@ -73,10 +73,12 @@ def axis_operators(sources: Sequence[Axis], targets: Sequence[Axis]) -> tuple[Ar
     k, m = x.shape[1], t.shape[1]
     if k == 1:
         return np.ones((len(x), m, 1)), np.full(len(x), m == 1)
-    same = np.isclose(x, t, rtol=1e-9, atol=0.0).all(axis=1) if k == m else np.zeros(len(x), dtype=bool)
+    same = np.zeros(len(x), dtype=np.bool_)
+    if k == m:
+        same |= np.isclose(x, t, rtol=1e-9, atol=0.0).all(axis=1)
     W = np.zeros((len(x), m, k))
-    W[same] = np.eye(k, m)
-    powers = np.array([min(exponent(source), exponent(target)) for source, target in zip(sources, targets, strict=True)])
+    W[same] = np.eye(m, k)
+    powers = np.array([max(exponent(source), exponent(target)) for source, target in zip(sources, targets, strict=True)])
     for power in np.unique(powers[~same]):
         part = np.flatnonzero((powers == power) & ~same)
         W[part] = _with_ends(x[part], t[part], float(power))
