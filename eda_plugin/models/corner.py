@@ -1,10 +1,10 @@
 """Kriging across corners: what a library does at a corner where nothing was simulated.
 
-Every number of a library is a function of process, voltage and temperature, and one set of weights over the anchors serves all numbers of a
-kind, so a Gaussian process over the corners needs no more than an A x A matrix. What it needs is the right coordinates. The drive current of
-a transistor follows the alpha-power law, I ~ (V - Vt)^alpha (Sakurai and Newton, JSSC 1990), with a threshold that falls with temperature and
-differs between processes; so log(V - Vt), temperature and process are the coordinates, and the threshold's dependences are hyper-parameters.
-They are drawn at random and scored on anchors held out whole; the best draws are averaged.
+Every number of a library is a function of process, voltage and temperature, and one set of weights over the anchors serves all numbers of
+a kind, so a Gaussian process over the corners needs no more than an A x A matrix. What it needs is the right coordinates. The drive current
+of a transistor follows the alpha-power law, I ~ (V - Vt)^alpha (Sakurai and Newton, JSSC 1990), with a threshold that falls with
+temperature and differs between processes; so log(V - Vt), temperature and process are the coordinates, and the threshold's dependences are
+hyper-parameters. They are drawn at random and scored on anchors held out whole; the best draws are averaged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw of the hyper-parameters. ``threshold`` in V at 25 degrees and typical process, ``per_degree`` in V/K, ``per_process`` in V."""
+    """One draw of the hyper-parameters.
+
+    ``threshold`` at 25 degrees and typical process and ``per_process`` are shares of the lowest supply, ``per_degree`` is in V/K.
+    """
 
     threshold: float
     per_degree: float
@@ -97,22 +100,20 @@ def kriging(corners: Sequence[Corner], target: int, use: Array, draw: Draw, late
 def draw_weights(count: int, seed: int, latent: bool) -> list[Draw]:
     """``count`` random draws; the same seed gives the same draws."""
     rng = np.random.default_rng(seed)
-    draws = []
-    for _ in range(count):
-        draws.append(
-            Draw(
-                threshold=rng.uniform(0.1, 0.85),
-                per_degree=rng.uniform(0.0, 2.0e-3),
-                per_process=rng.uniform(0.0, 0.15),
-                scale_supply=float(np.exp(rng.uniform(np.log(0.3), np.log(6.0)))),
-                scale_temperature=float(np.exp(rng.uniform(np.log(60.0), np.log(1500.0)))),
-                scale_process=float(np.exp(rng.uniform(np.log(0.5), np.log(12.0)))),
-                trend=int(rng.integers(0, 4)),
-                nugget=float(10 ** rng.uniform(-6, -2)),
-                latent=float(np.exp(rng.uniform(np.log(0.3), np.log(10.0)))) if latent and rng.random() < 0.7 else 0.0,
-            )
+    return [
+        Draw(
+            threshold=rng.uniform(0.1, 0.85),
+            per_degree=rng.uniform(0.0, 2.0e-3),
+            per_process=rng.uniform(0.0, 0.15),
+            scale_supply=float(np.exp(rng.uniform(np.log(0.3), np.log(6.0)))),
+            scale_temperature=float(np.exp(rng.uniform(np.log(60.0), np.log(1500.0)))),
+            scale_process=float(np.exp(rng.uniform(np.log(0.5), np.log(12.0)))),
+            trend=int(rng.integers(0, 4)),
+            nugget=float(10 ** rng.uniform(-6, -2)),
+            latent=float(np.exp(rng.uniform(np.log(0.3), np.log(10.0)))) if latent and rng.random() < 0.7 else 0.0,
         )
-    return draws
+        for _ in range(count)
+    ]
 
 
 def nearest_weights(corners: Sequence[Corner], target: int, use: Array) -> Array:
@@ -134,12 +135,12 @@ def interpolation_weights(corners: Sequence[Corner], target: int, use: Array) ->
     With corners of the target's own process enough to span voltage and temperature, only those.
     """
     known = np.flatnonzero(use)
-    same = np.array([corners[i].process == corners[target].process for i in known])
+    same = np.array([corners[i].process == corners[target].process for i in known.tolist()])
     process = _processes(corners)
 
     def basis(rows: NDArray[np.int64], full: bool) -> Array:
-        volts = np.array([corners[i].voltage for i in rows])
-        degrees = np.array([corners[i].temperature for i in rows]) / 100.0
+        volts = np.array([corners[i].voltage for i in rows.tolist()])
+        degrees = np.array([corners[i].temperature for i in rows.tolist()]) / 100.0
         columns = [np.ones(len(rows)), volts, degrees]
         return np.column_stack([*columns, process[rows]] if full else columns)
 

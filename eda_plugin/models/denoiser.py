@@ -33,8 +33,8 @@ class _Layer(nn.Module):
 class Denoiser(nn.Module):
     """``D(x, sigma, c)``: the clean vector expected behind a noisy one, given the table's condition.
 
-    Shapes: x (n, size), sigma (n, 1), c (n, condition) -> (n, size). Preconditioned as in arXiv 2206.00364, equation 7 and table 1, for data of
-    unit variance.
+    Shapes: x (n, size), sigma (n, 1), c (n, condition) -> (n, size). Preconditioned as in arXiv 2206.00364, equation 7 and table 1, for
+    data of unit variance.
 
     NOTE[DIFF]: arXiv 2310.10691 uses batch normalisation in an encoder-decoder; layer normalisation is used here so that an answer
     does not depend on what else is in its batch.

@@ -1,8 +1,9 @@
 """Conditional diffusion of a table's residual.
 
-The residual of a whole table around the mean model, divided by the error scale and whitened by its empirical covariance, so that what is left
-to learn is what is not Gaussian. Trained on anchors that played the target; conditioned on what the anchors say of the table and on what the
-table's own measured point showed (CSDI-style conditioning, arXiv 2107.03502; a mean with diffusion around it as in CARD, arXiv 2206.07275).
+The residual of a whole table around the mean model, divided by the error scale and whitened by its empirical covariance, so that what is
+left to learn is what is not Gaussian. Trained on anchors that played the target; conditioned on what the anchors say of the table and on
+what the table's own measured point showed (CSDI-style conditioning, arXiv 2107.03502; a mean with diffusion around it as in CARD, arXiv
+2206.07275).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from eda_plugin.models.denoiser import Denoiser, DenoiserSpec
 from eda_plugin.models.sampling import heun
 from eda_plugin.models.schedule import karras_levels, training_levels
 
-__all__ = ["DiffusionSettings", "train_denoiser", "draw"]
+__all__ = ["DiffusionSettings", "draw", "train_denoiser"]
 
 Array = NDArray[np.float64]
 

@@ -20,8 +20,8 @@ from eda_plugin.data.dataset import Aligned, align
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.domain.quantity import TIMING
 from eda_plugin.models.checkpoint import save_filled
-from eda_plugin.models.features import PointTable, gather
-from eda_plugin.models.others import GroupFill, fill_groups, informed_weights, latent_coordinates
+from eda_plugin.models.features import gather
+from eda_plugin.models.others import fill_groups, informed_weights, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
 from eda_plugin.models.timing import TimingFill, fit_timing
 from eda_plugin.models.zeroshot import ZeroShot, fit_timing_zero

@@ -1,13 +1,13 @@
 """The mean of a corner of which a few points were simulated.
 
-Three layers, each on the residual of the one before: a ridge across the anchors that shrinks to the prediction without simulations, a Gaussian
-process over point features (models/gp.py), and kriging inside each table from its own measured points, with a covariance learnt on anchors
-that played the target (models/pseudo.py).
+Three layers, each on the residual of the one before: a ridge across the anchors that shrinks to the prediction without simulations, a
+Gaussian process over point features (models/gp.py), and kriging inside each table from its own measured points.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +50,8 @@ class FewShot:
 def ridge(Z: Array, zero: Array, y: Array, kind: Index, known: Index, floor: Array) -> tuple[Array, Array]:
     """Linear across the anchors, one fit a quantity: ``z0 + Z w`` with w shrunk to 0, strength by leave-one-out.
 
-    Z (M, A) anchors and ``zero`` (M,) prediction without simulations, both as ratios to the magnitude; ``y`` (N,) and ``floor`` (N,) likewise at the
-    points ``known`` (N,). Returns the prediction (M,) and the leave-one-out residual (N,).
+    Z (M, A) anchors and ``zero`` (M,) prediction without simulations, both as ratios to the magnitude; ``y`` (N,) and ``floor`` (N,)
+    likewise at the points ``known`` (N,). Returns the prediction (M,) and the leave-one-out residual (N,).
     """
     out, left = zero.copy(), np.zeros(len(known))
     for code in np.unique(kind):
@@ -86,9 +86,10 @@ def correlation(points: PointTable, a: Index, b: Index) -> Array:
 
 
 def inside_tables(points: PointTable, known: Index, residual: Array, noise: Array, where: Index) -> Array:
-    """Kriging of residuals inside each table. ``residual`` and ``noise`` (N,): left-out residuals and the share of them that is not the table's own.
+    """Kriging of residuals inside each table.
 
-    Returns the correction (E,) at the points ``where``, in the unit of ``residual``.
+    ``residual`` and ``noise`` (N,): left-out residuals and the share of their variance that is not the table's own. Returns the correction
+    (E,) at the points ``where``, in the unit of ``residual``.
     """
     out = np.zeros(len(where))
     by_table: dict[int, list[int]] = {}
@@ -97,7 +98,7 @@ def inside_tables(points: PointTable, known: Index, residual: Array, noise: Arra
     order = np.argsort(points.table[where], kind="stable")
     tables = points.table[where][order]
     bounds = np.flatnonzero(np.diff(tables, prepend=-1, append=-1))
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in pairwise(bounds):
         rows = by_table.get(int(tables[begin]))
         if not rows:
             continue

@@ -1,8 +1,8 @@
 """Gaussian process over points: Matern-5/2 with a length scale a feature, quantities tied by a coregionalisation matrix.
 
 Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006: equations 4.17 (kernel), 5.8 (likelihood), 5.12 (leave-one-out).
-Hyper-parameters are learnt on random subsets; the solution is exact on at most ``GPSettings.largest`` points. A pass of Student-t weights keeps
-single odd tables from bending the rest.
+Hyper-parameters are learnt on random subsets; the solution is exact on at most ``GPSettings.largest`` points. A pass of Student-t weights
+keeps single odd tables from bending the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class GPSettings:
-    """``steps`` of Adam on subsets of ``subset`` points; ``largest``: points of the exact solution; ``degrees`` of freedom of the weights."""
+    """``steps`` of Adam on subsets of ``subset`` points; ``largest``: points of the exact solution; ``degrees`` of freedom of the weights;
+    ``batch``: points predicted at once."""
 
     steps: int = 60
     subset: int = 800
@@ -112,7 +113,7 @@ def fit_hyper(x: NDArray[np.float32], y: Array, kind: NDArray[np.int64], kinds: 
         a = torch.cholesky_solve(Y[rows][:, None], C)[:, 0]
         loss = (0.5 * (Y[rows] @ a) + C.diagonal().log().sum()) / len(rows)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         value = float(loss.detach())
     return Hyper(length.detach(), torch.tril(factor.detach()), noise.detach().clamp(min=-9.0), value)
@@ -142,5 +143,15 @@ def solve(
     inner = K[part][:, part] + torch.diag((base / weight)[part])
     inverse = torch.linalg.inv(inner).float()
     return Process(
-        hyper, scaled, code, alpha, (base / weight).cpu().numpy(), left_out.cpu().numpy(), variance.cpu().numpy(), rows, settings.batch, part, inverse
-    )  # fmt: skip
+        hyper=hyper,
+        x=scaled,
+        kind=code,
+        alpha=alpha,
+        noise=(base / weight).cpu().numpy(),
+        left_out=left_out.cpu().numpy(),
+        left_out_variance=variance.cpu().numpy(),
+        rows=rows,
+        batch=settings.batch,
+        part=part,
+        part_inverse=inverse,
+    )

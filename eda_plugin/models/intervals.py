@@ -1,8 +1,8 @@
 """How wrong a filled value may be: an error scale for each value, and the factor that makes an interval of it.
 
 The scale is learnt on anchors that played the target, where every point's error is known (models/pseudo.py). The factor is split conformal
-prediction (Lei et al., JASA 2018, algorithm 2, on residuals divided by a scale; Mondrian groups by quantity and by scale): over the measured points
-of the target, each predicted without itself, where there are enough of them, else over the anchors held out whole.
+prediction (Lei et al., JASA 2018, algorithm 2, on residuals divided by a scale; Mondrian groups by quantity and by scale): over the
+measured points of the target, each predicted without itself, where there are enough of them, else over the anchors held out whole.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ def fit_scale(features: Array, error: Array, seed: int) -> Scale:
 
 
 def conformal(error: Array, scale: Array, kind: Index, kinds: int, coverage: float, classes: int = 3) -> Factors:
-    """Factor by quantity and by class of the scale so that ``coverage`` of ``|error| <= factor * scale``, with the finite-sample correction."""
+    """Factors for which a share ``coverage`` of the errors (N,) is at most factor x scale, by quantity and by class of the scale.
+
+    With the finite-sample correction; a group of few scores takes its class's factor, or that of all.
+    """
     score = np.abs(error) / np.maximum(scale, 1e-30)
     edges = np.quantile(scale, np.linspace(0, 1, classes + 1)[1:-1]) if len(scale) >= classes * ENOUGH else np.zeros(0)
     place = np.searchsorted(edges, scale)

@@ -1,7 +1,7 @@
 """Constraints, internal power, leakage, capacitances and limits: no simulation of them is sold, so the anchors must tell.
 
-What the timing simulations taught helps all the same: they show where the target lies among the anchors (latent coordinates, models/corner.py), and
-which mixture of anchors behaves like it.
+What the timing simulations taught helps all the same: they show where the target lies among the anchors (latent coordinates,
+models/corner.py), and which mixture of anchors behaves like it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ class GroupFill:
 
 
 def latent_coordinates(points: PointTable, known: NDArray[np.int64], y: Array) -> Array:
-    """(A + 1, 2) coordinates of the anchors and, last, the target among each other: principal components of their log delays at the measured
-    points, in units of the first one's spread."""
+    """(A + 1, 2) coordinates of the anchors and, last, the target among each other.
+
+    Principal components of their log delays at the measured points, in units of the first one's spread.
+    """
     every = np.column_stack([points.anchors[known], y]) / points.scale[known, None]
     T = np.arcsinh(every / 0.05)
     T = T - T.mean(axis=1, keepdims=True)
@@ -96,9 +98,8 @@ def _policy(aligned: Aligned, flat: NDArray[np.int64]) -> GroupFill:
 
 
 def _group(
-    aligned: Aligned, flat: NDArray[np.int64], name: str, latent: Array | None, informed: list[Array] | None,
-    settings: FillSettings,
-) -> GroupFill:  # fmt: skip
+    aligned: Aligned, flat: NDArray[np.int64], name: str, latent: Array | None, informed: list[Array] | None, settings: FillSettings
+) -> GroupFill:
     anchors = aligned.anchors[flat]
     holes = np.isnan(anchors)
     if holes.any():  # an anchor without the table: what the others say there, at this anchor's usual ratio to them
@@ -114,9 +115,16 @@ def _group(
     table = aligned.table_of[flat]
     if len(moving):
         fit: ZeroShot = fit_zero_shot(
-            anchors[moving], aligned.corners, aligned.target, domains=domains, floor=floor, seed=settings.seed, latent=latent, informed=informed,
+            anchors[moving],
+            aligned.corners,
+            aligned.target,
+            domains=domains,
+            floor=floor,
+            seed=settings.seed,
+            latent=latent,
+            informed=informed,
             only=settings.model if settings.model in ("nearest", "interpolation") else None,
-        )  # fmt: skip
+        )
         mean[moving] = fit.mean
         half[moving] = fit.half(table[moving], settings.interval)
         scores = {"model": fit.chosen, "held_out_error_pct": {key: round(100 * value, 4) for key, value in sorted(fit.scores.items())}}

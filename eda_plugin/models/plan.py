@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.domain import Corner, Library, Points, TableKey, edge_of, timing_quantities
+from eda_plugin.domain import Arc, Corner, Library, Points, TableKey, edge_of, timing_quantities
 from eda_plugin.domain.quantity import DELAY, TRANSITION
 from eda_plugin.errors import UserError
 
@@ -24,7 +24,8 @@ Array = NDArray[np.float64]
 def plan_points(anchors: Sequence[Library], template: Library, target: Corner, count: int, seed: int) -> Points:
     """``count`` simulations on the template's axes: each one arc, one edge, one place of the grid, none twice.
 
-    Raises ``UserError`` where the template has fewer places than ``count``. The same seed gives the same plan, whatever the order of the anchors.
+    Raises ``UserError`` where the template has fewer places than ``count``. The same seed gives the same plan, whatever the order of the
+    anchors.
     """
     rows = _grids(template)
     sizes = template.shape[rows].prod(axis=1)
@@ -32,7 +33,9 @@ def plan_points(anchors: Sequence[Library], template: Library, target: Corner, c
         raise UserError(f"{count} simulations were asked for, and the template has {int(sizes.sum())} places at the target {target}")
     rng = np.random.default_rng(seed)
     order = _order(anchors, template, rows, rng)
-    arcs, edges, index = [], [], []
+    arcs: list[Arc] = []
+    edges: list[str] = []
+    index: list[list[float]] = []
     places = {int(size): _even_places(template.shape[rows[sizes == size][0]], rng) for size in np.unique(sizes)}
     turn = np.zeros(len(rows), dtype=np.int64)
     offset = dict.fromkeys(places, 0)
@@ -54,12 +57,12 @@ def plan_points(anchors: Sequence[Library], template: Library, target: Corner, c
             coordinates = [float(axis[i]) for axis, i in zip(axes, at, strict=True)]
             arcs.append(key.arc)
             edges.append(edge_of(key.quantity))
-            index.append((coordinates + [0.0, 0.0])[:2])
+            index.append([*coordinates, 0.0, 0.0][:2])
     return Points.plan(tuple(arcs), tuple(edges), np.array(index, dtype=np.float64).reshape(len(arcs), 2))
 
 
 def _grids(template: Library) -> NDArray[np.int64]:
-    """Rows of the tables that stand for an arc's edge: the delay, or the transition where there is no delay. The first of equal arcs only."""
+    """Rows of the tables that stand for an arc's edge: the delay, else the transition. The first of equal arcs only."""
     found = []
     for row, key in enumerate(template.keys):
         if key.nth or len([a for a in template.axis[row] if a >= 0]) > 2:
@@ -89,7 +92,10 @@ def _even_places(shape: NDArray[np.int64], rng: np.random.Generator) -> NDArray[
 
 
 def _place(places: NDArray[np.int64], start: int, turn: int) -> int:
-    """The place of a table's ``turn``-th simulation: half way round the order each time, so that tables that share one place share no other."""
+    """The place of a table's ``turn``-th simulation.
+
+    Half way round the order each time, so that tables that share one place share no other.
+    """
     size = len(places)
     step = next(s for s in range(max(size // 2, 1), size + 1) if np.gcd(s, size) == 1)
     return int(places[(start + turn * step) % size])

@@ -64,7 +64,8 @@ def rehearse(
 ) -> Rehearsal:
     """Fit anchor ``stand_in`` from the others, with simulations at the same points ``known`` as the target's.
 
-    ``zero`` (M,): its prediction from the others without simulations. Points outside its own axes are extrapolated, so neither known nor judged.
+    ``zero`` (M,): its prediction from the others without simulations. Points outside its own axes are extrapolated, so neither known nor
+    judged.
     """
     columns = np.delete(np.arange(points.anchors.shape[1]), stand_in)
     truth = points.anchors[:, stand_in]

@@ -31,7 +31,10 @@ JUDGE_DRAWS = 24
 
 @dataclass(frozen=True, eq=False)
 class TableSet:
-    """Residuals of T whole tables of P points: ``vector`` (T, P) in units of the error scale, ``condition`` (T, C), ``kind`` (T,), ``table`` (T,)."""
+    """Residuals of T whole tables of P points.
+
+    ``vector`` (T, P) in units of the error scale, ``condition`` (T, C), ``kind`` (T,), ``table`` (T,).
+    """
 
     vector: Array
     condition: Array
@@ -52,7 +55,10 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class ResidualModel:
-    """``factor``: lower Cholesky factors (P, P) of the covariance by kind; ``network``: ``None`` where the Gaussian draws; ``shape`` of the tables."""
+    """Draws residuals of tables of one ``shape``.
+
+    ``factor``: lower Cholesky factors (P, P) of the covariance by kind; ``network``: ``None`` where the Gaussian draws.
+    """
 
     shape: tuple[int, ...]
     factor: dict[int, Array]
@@ -123,8 +129,16 @@ def table_set(
 
 
 def fit_residual_model(
-    points: PointTable, shape: tuple[int, ...], sets: Sequence[TableSet], *, seed: int, diffusion: bool, settings: DiffusionSettings, stage: Stage, device: str
-) -> ResidualModel:  # fmt: skip
+    points: PointTable,
+    shape: tuple[int, ...],
+    sets: Sequence[TableSet],
+    *,
+    seed: int,
+    diffusion: bool,
+    settings: DiffusionSettings,
+    stage: Stage,
+    device: str,
+) -> ResidualModel:
     """Covariances and, with ``diffusion``, the network; the better of the two on held-out tables will draw.
 
     Too few tables: correlation by distance in the grid, unit variance.
@@ -135,7 +149,7 @@ def fit_residual_model(
     prior = correlation(points, grid, grid) + 1e-6 * np.eye(len(grid))
     vector = np.concatenate([part.vector for part in sets]) if sets else np.zeros((0, len(grid)))
     if len(vector) < FEWEST or len(grid) < 2:
-        return ResidualModel(shape, {k: np.linalg.cholesky(prior) for k in kinds}, None, settings, None)
+        return ResidualModel(shape, dict.fromkeys(kinds, np.asarray(np.linalg.cholesky(prior), dtype=np.float64)), None, settings, None)
     condition = np.concatenate([part.condition for part in sets])
     kind = np.concatenate([part.kind for part in sets])
     table = np.concatenate([part.table for part in sets])
@@ -171,9 +185,12 @@ def _whiten(vector: Array, factor: dict[int, Array], kind: Index) -> Array:
 
 def _judge(samples: Array, truth: Array) -> dict[str, float]:
     """CRPS and coverage of two features of a table: its largest absolute and its mean error. samples (S, T, P), truth (T, P)."""
-    out = {}
-    for name, feature in (("largest", lambda v: np.abs(v).max(axis=-1)), ("mean", lambda v: v.mean(axis=-1))):
-        drawn, true = feature(samples), feature(truth)
+    out: dict[str, float] = {}
+    features = {
+        "largest": (np.abs(samples).max(axis=-1), np.abs(truth).max(axis=-1)),
+        "mean": (samples.mean(axis=-1), truth.mean(axis=-1)),
+    }
+    for name, (drawn, true) in features.items():
         pairs = np.abs(drawn[:, None] - drawn[None]).sum(axis=(0, 1)) / (len(drawn) * (len(drawn) - 1))
         out[f"crps_{name}"] = float((np.abs(drawn - true).mean(axis=0) - pairs / 2).mean())
         low, high = np.quantile(drawn, [0.05, 0.95], axis=0)

@@ -36,7 +36,10 @@ class Family:
 
 @dataclass(frozen=True, eq=False)
 class TableSampler:
-    """Draws delay and transition tables of the filled corner. Means and intervals stand in the library; a draw is one table that could be."""
+    """Draws delay and transition tables of the filled corner.
+
+    Means and intervals stand in the library; a draw is one table that could be.
+    """
 
     families: tuple[Family, ...]
 
@@ -72,7 +75,7 @@ class TableSampler:
         for number, shape in enumerate(shapes):
             tables = np.flatnonzero(inverse.ravel() == number)
             grid = points.of_tables(tables[:1])
-            factor = np.linalg.cholesky(correlation(points, grid, grid) + 1e-6 * np.eye(len(grid)))
+            factor: Array = np.asarray(np.linalg.cholesky(correlation(points, grid, grid) + 1e-6 * np.eye(len(grid))))
             flat = points.first[tables][:, None] + np.arange(len(grid))
             kind = np.zeros(len(tables), dtype=np.int64)
             form = tuple(int(n) for n in shape)

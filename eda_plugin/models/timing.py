@@ -32,8 +32,11 @@ CALIBRATE = 150
 
 @dataclass(frozen=True, eq=False)
 class TimingFill:
-    """At every point (M,): ``mean`` SI, ``half`` width of the interval SI, ``sigma`` error scale SI. ``residual``: models of the tables' joint errors,
-    by shape, and ``condition``: which tables have that shape, and what the model is told of each. ``coverage``: of the intervals."""
+    """At every point (M,): ``mean`` SI, ``half`` width of the interval SI, ``sigma`` error scale SI.
+
+    ``residual``: models of the tables' joint errors, by shape, and ``condition``: which tables have that shape, and what the model is told
+    of each. ``coverage``: of the intervals.
+    """
 
     points: PointTable
     fit: FewShot
@@ -58,7 +61,11 @@ def fit_timing(
     settings: FillSettings,
     progress: Progress,
 ) -> TimingFill:
-    """``zero`` (M,) and ``zero_held`` (M, A): the target, and each anchor held out, predicted without simulations. y (N,) at points ``known``."""
+    """Fit, calibrate, and learn the tables' joint errors.
+
+    ``zero`` (M,) and ``zero_held`` (M, A): the target, and each anchor held out, predicted without simulations, SI. ``y`` (N,) SI at the
+    points ``known``; ``floor`` (s): errors of smaller values count as errors of that size.
+    """
     process = settings.model != "ridge"
     gp = GPSettings()
     everywhere = np.arange(len(points))
@@ -81,25 +88,24 @@ def fit_timing(
     tables = np.sort(rng.permutation(len(points.rows))[:TABLES])
     outside = (points.beyond > 0).mean(axis=0)
     chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
-    rehearsals: list[Rehearsal] = []
     with progress.stage("rehearsing on anchors", len(chosen)) as stage:
-        for number in chosen:
-            rehearsals.append(
-                rehearse(
-                    points,
-                    corners,
-                    number,
-                    zero_held[:, number],
-                    known,
-                    floor,
-                    tables,
-                    seed=settings.seed,
-                    settings=gp,
-                    process=process,
-                    device=settings.device,
-                    stage=stage,
-                )  # fmt: skip
+        rehearsals = [
+            rehearse(
+                points,
+                corners,
+                number,
+                zero_held[:, number],
+                known,
+                floor,
+                tables,
+                seed=settings.seed,
+                settings=gp,
+                process=process,
+                device=settings.device,
+                stage=stage,
             )
+            for number in chosen
+        ]
     kinds = int(points.kind.max()) + 1
     with progress.stage("calibrating intervals"):
         scale, scale_known, rehearsed = _scales(points, fit, rehearsals, settings.seed)

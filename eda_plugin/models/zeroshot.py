@@ -40,16 +40,17 @@ class Domain:
         return z if self.name == "linear" else np.arcsinh(z / self.softness)
 
     def backward(self, t: Array) -> Array:
-        return t if self.name == "linear" else np.sinh(np.clip(t, -60.0, 60.0)) * self.softness
+        return t if self.name == "linear" else np.asarray(np.sinh(np.clip(t, -60.0, 60.0)) * self.softness, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class ZeroShot:
     """Prediction of one group.
 
-    ``mean`` (m,) SI; ``held_out`` (m, A) each anchor predicted from the others, SI; ``residual`` (m, A) its error as a share of ``size(held_out)``;
-    ``scale`` (m,) magnitude over the anchors and ``limit`` the share of it below which values count as that large. ``widen`` (A,): how much less certain the target
-    is than those anchors were, by kriging; ``relevance`` (A,) how much each tells of the target. ``scores``: mean error (share of the floor-limited truth) of each candidate on anchors held out.
+    ``mean`` (m,) SI; ``scale`` (m,) magnitude over the anchors and ``limit`` the share of it below which values count as that large;
+    ``held_out`` (m, A) each anchor predicted from the others, SI, and ``residual`` (m, A) its error as a share of that prediction's size;
+    ``widen`` (A,): how much less certain the target is than those anchors were, by kriging; ``relevance`` (A,): how much each tells of the
+    target. ``scores``: mean error of each candidate on anchors held out, as a share of the truth's size.
     """
 
     mean: Array
@@ -97,7 +98,7 @@ def magnitude(anchors: Array, share: float = 0.1) -> Array:
     size = np.nanmean(np.abs(anchors), axis=1)
     positive = size[size > 0]
     floor = share * float(np.median(positive)) if len(positive) else 1.0
-    return np.maximum(size, floor)
+    return np.asarray(np.maximum(size, floor), dtype=np.float64)
 
 
 def fit_zero_shot(
@@ -151,9 +152,9 @@ def fit_zero_shot(
     if A > 2 and only is None:
         for draw in draw_weights(DRAWS, seed, latent is not None):
             found = [kriging(everyone, a, others[a], draw, latent) for a in range(A)]
-            own = kriging(everyone, A, use_all, draw, latent)
+            here = kriging(everyone, A, use_all, draw, latent)
             for domain in domains:
-                consider(f"kriging, {domain.name}", domain, [w.weights for w in found], own.weights, own.sd, [w.sd for w in found])
+                consider(f"kriging, {domain.name}", domain, [w.weights for w in found], here.weights, here.sd, [w.sd for w in found])
     if informed is not None and A > 2 and only is None:
         consider("ridge on simulated delays", plain, list(informed[1:]), informed[0], 1.0, [1.0] * A)
     scores: dict[str, float] = {}
