@@ -24,10 +24,11 @@ __all__ = ["choose_corners", "choose_simulations", "register_checks", "register_
 
 _MODELS = {
     "auto": "whole method: ridge across the anchors, Gaussian process, each table's own points, intervals, diffusion",
-    "gp": "the same method under the name of its mean",
-    "ridge": "ridge across the anchors, without the process",
-    "interpolation": "linear over voltage and temperature",
-    "nearest": "the nearest anchor's tables",
+    "gp": "the same without diffusion: joint samples of tables are Gaussian",
+    "gbr": "baseline: ridge across the anchors, boosted trees on its residual",
+    "ridge": "baseline: ridge across the anchors",
+    "interpolation": "baseline: linear over voltage and temperature",
+    "nearest": "baseline: the nearest anchor's tables",
 }
 
 

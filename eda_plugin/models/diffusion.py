@@ -41,9 +41,10 @@ def train_denoiser(
     vectors: Array, condition: Array, *, seed: int, settings: DiffusionSettings, stage: Stage, device: str = "cpu"
 ) -> Denoiser:
     """Fit on whitened residual ``vectors`` (n, d) and ``condition`` (n, c). Returns the averaged network, ready for use."""
-    torch.manual_seed(seed)  # the initial weights; everything after takes the generator
     generator = torch.Generator().manual_seed(seed)
-    network = Denoiser(DenoiserSpec(vectors.shape[1], condition.shape[1])).to(device)
+    with torch.random.fork_rng(devices=[]):  # initial weights come from the global generator, which is left as it was
+        torch.manual_seed(seed)
+        network = Denoiser(DenoiserSpec(vectors.shape[1], condition.shape[1])).to(device)
     average = copy.deepcopy(network).requires_grad_(False)
     data = torch.as_tensor(np.clip(vectors, -settings.clip, settings.clip), dtype=torch.float32)
     given = torch.as_tensor(condition, dtype=torch.float32)

@@ -68,8 +68,9 @@ def fill_library(
 ) -> Filled:
     """Fill ``target`` on the template's tables.
 
-    Measured and given values stay as they are. ``settings.model``: ``auto`` and ``gp`` the whole method, ``ridge`` without the process,
-    ``nearest`` and ``interpolation`` plain look-ups for every group. Raises ``UserError`` where anchors and template don't fit together.
+    Measured and given values stay as they are. ``settings.model``: ``auto`` the whole method, ``gp`` without diffusion, ``ridge`` and
+    ``gbr`` without or with trees in place of the process, ``nearest`` and ``interpolation`` plain look-ups for every group. Raises
+    ``UserError`` where anchors and template don't fit together.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)

@@ -1,13 +1,15 @@
 """The mean of a corner of which a few points were simulated.
 
 Three layers, each on the residual of the one before: a ridge across the anchors that shrinks to the prediction without simulations, a
-Gaussian process over point features (models/gp.py), and kriging inside each table from its own measured points.
+Gaussian process over point features (models/gp.py), and kriging inside each table from its own measured points. Baselines: the ridge alone,
+and the ridge with boosted trees in the process's place.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +17,16 @@ from numpy.typing import NDArray
 from eda_plugin.models.features import PointTable, point_features
 from eda_plugin.models.gp import GPSettings, Hyper, Process, fit_hyper, solve
 
-__all__ = ["FewShot", "correlation", "fit_few_shot", "inside_tables", "ridge"]
+__all__ = ["FewShot", "Layer", "correlation", "fit_few_shot", "inside_tables", "ridge"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Layer = Literal["process", "trees", "none"]
+"""What learns the ridge's residual."""
 
+FEWEST = 40
+"""Measured points below which nothing but the ridge is fitted."""
+FOLDS = 5
 SHRINK = tuple(10.0**power for power in range(-7, 2))
 CLIP = 20.0
 RANGE = (1.4, 5.0)
@@ -124,6 +131,33 @@ def _left_out(features: NDArray[np.float32], kind: Index, known: Index, target: 
     return left, variance, noise
 
 
+def _trees(features: NDArray[np.float32], kind: Index, known: Index, target: Array, where: Index, seed: int) -> tuple[Array, Array]:
+    """Boosted trees on the same features: prediction (E,) at ``where``, and residual (N,) of each measured point, its fold left out."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    X = np.column_stack([features, kind])
+
+    def predict(rows: NDArray[np.bool_], at: Index) -> Array:
+        model = HistGradientBoostingRegressor(
+            max_iter=200,
+            learning_rate=0.06,
+            max_leaf_nodes=15,
+            min_samples_leaf=10,
+            l2_regularization=1.0,
+            early_stopping=False,
+            random_state=seed,
+        )
+        model.fit(X[known[rows]], target[rows])
+        return np.asarray(model.predict(X[at]), dtype=np.float64)
+
+    fold = np.random.default_rng(seed).permutation(len(known)) % FOLDS
+    left = np.empty(len(known))
+    for number in range(FOLDS):
+        held = fold == number
+        left[held] = target[held] - predict(~held, known[held])
+    return predict(np.ones(len(known), dtype=bool), where), left
+
+
 def fit_few_shot(
     points: PointTable,
     columns: Index,
@@ -135,20 +169,20 @@ def fit_few_shot(
     where: Index,
     seed: int,
     settings: GPSettings,
-    process: bool = True,
+    layer: Layer = "process",
     device: str = "cpu",
 ) -> FewShot:
     """Predict the points ``where`` (E,) from the anchors in ``columns``, the prediction ``zero`` (M,) SI and y (N,) SI at ``known``.
 
-    ``floor`` (s): errors of smaller values count as errors of that size. Without ``process``, the
-    ridge alone.
+    ``floor`` (s): errors of smaller values count as errors of that size. ``layer``: what learns the ridge's residual; with ``none``, or
+    too few points, the ridge stands alone.
     """
     Z = points.anchors[:, columns] / points.scale[:, None]
     ratio, left = ridge(Z, zero / points.scale, y / points.scale[known], points.kind, known, floor / points.scale[known])
     base = ratio * points.scale
     unit = np.maximum(np.abs(base), floor)
     nothing = np.zeros(len(where))
-    if not process or len(known) < 40:
+    if layer == "none" or len(known) < FEWEST:
         spread = float(np.sqrt(np.mean((left * points.scale[known] / unit[known]) ** 2))) if len(known) else 1.0
         return FewShot(where, base[where], base, unit, np.full(len(where), spread), nothing, known, left * points.scale[known],
                        np.full(len(known), spread**2), None)  # fmt: skip
@@ -156,6 +190,11 @@ def fit_few_shot(
     residual = (y - base[known]) / unit[known]
     size = max(1.5 * float(np.median(np.abs(residual))), 1e-6)
     target = np.clip(residual / size, -CLIP, CLIP)
+    if layer == "trees":
+        added, left = _trees(features, points.kind, known, target, where, seed)
+        spread = float(np.sqrt(np.mean(left**2))) * size
+        return FewShot(where, base[where] + added * size * unit[where], base, unit, np.full(len(where), spread), nothing, known,
+                       left * size * unit[known], np.full(len(known), spread**2), None)  # fmt: skip
     kinds = int(points.kind.max()) + 1
     hyper = fit_hyper(features[known], target, points.kind[known], kinds, seed, settings)
     solved = solve(features[known], target, points.kind[known], hyper, seed, settings, device)

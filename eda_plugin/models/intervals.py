@@ -49,7 +49,7 @@ class Factors:
 
 
 def error_features(points: PointTable, columns: Index, fit: FewShot, at_known: bool = False) -> Array:
-    """(E, 11) what tells how wrong a prediction is: the process's own spread, the size of the correction, the anchors' disagreement and
+    """(E, 12) what tells how wrong a prediction is: the process's own spread, the size of the correction, the anchors' disagreement and
     extrapolation, the place in the table, and what the table's own measured points showed.
 
     ``at_known``: for the N measured points, each as if it had not been measured, instead of the points ``fit.where``.
@@ -63,11 +63,9 @@ def error_features(points: PointTable, columns: Index, fit: FewShot, at_known: b
     own_rank[points.table[fit.known]] = points.rank[fit.known]
     table = points.table[at]
     spread = np.sqrt(np.maximum(fit.variance, 0.0)) if at_known else fit.spread
-    moved = np.abs(points.anchors[at].mean(axis=1) * 0 if at_known else fit.mean - fit.base[at]) / fit.unit[at]
-    if at_known:
-        moved = np.full(len(at), np.nan)
+    moved = np.full(len(at), np.nan) if at_known else np.abs(fit.mean - fit.base[at]) / fit.unit[at]
     far = np.sort(points.beyond[at][:, columns], axis=1)
-    size = np.where(np.isnan(own[table]), np.nan, own[table])
+    size = own[table]
     apart = np.abs(points.rank[at] - own_rank[table])
     if at_known:  # the point itself is what the table knows: without it, nothing
         size, apart = np.full(len(at), np.nan), np.full((len(at), 2), np.nan)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from eda_plugin.config import Stage
 from eda_plugin.domain import Corner
 from eda_plugin.models.features import PointTable
-from eda_plugin.models.fewshot import FewShot, fit_few_shot
+from eda_plugin.models.fewshot import FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings
 
 __all__ = ["Rehearsal", "choose_stand_ins", "rehearse"]
@@ -58,7 +58,7 @@ def rehearse(
     *,
     seed: int,
     settings: GPSettings,
-    process: bool,
+    layer: Layer,
     device: str,
     stage: Stage,
 ) -> Rehearsal:
@@ -72,9 +72,7 @@ def rehearse(
     sound = points.beyond[:, stand_in] <= 0
     own = known[sound[known]]
     where = points.of_tables(tables)
-    fit = fit_few_shot(
-        points, columns, zero, own, truth[own], floor, where=where, seed=seed, settings=settings, process=process, device=device
-    )
+    fit = fit_few_shot(points, columns, zero, own, truth[own], floor, where=where, seed=seed, settings=settings, layer=layer, device=device)
     error = np.where(sound[where], (truth[where] - fit.mean) / fit.unit[where], np.nan)
     error[np.isin(where, own)] = np.nan
     stage.advance()

@@ -12,7 +12,7 @@ from eda_plugin.config import FillSettings, Progress
 from eda_plugin.domain import Corner
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.features import PointTable
-from eda_plugin.models.fewshot import FewShot, fit_few_shot
+from eda_plugin.models.fewshot import FEWEST, FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.intervals import conformal, error_features, fit_scale
 from eda_plugin.models.pseudo import Rehearsal, choose_stand_ins, rehearse
@@ -23,6 +23,9 @@ __all__ = ["TimingFill", "fit_timing"]
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+LAYERS: dict[str, Layer] = {"ridge": "none", "gbr": "trees"}
+"""By the model's name; every other has the process."""
+NAMES = {"process": "ridge, Gaussian process, own points", "trees": "ridge, boosted trees", "none": "ridge"}
 STAND_INS = 3
 TABLES = 600
 """Whole tables predicted in each rehearsal."""
@@ -66,7 +69,7 @@ def fit_timing(
     ``zero`` (M,) and ``zero_held`` (M, A): the target, and each anchor held out, predicted without simulations, SI. ``y`` (N,) SI at the
     points ``known``; ``floor`` (s): errors of smaller values count as errors of that size.
     """
-    process = settings.model != "ridge"
+    layer = LAYERS.get(settings.model, "process")
     gp = GPSettings()
     everywhere = np.arange(len(points))
     columns = np.arange(points.anchors.shape[1])
@@ -81,7 +84,7 @@ def fit_timing(
             where=everywhere,
             seed=settings.seed,
             settings=gp,
-            process=process,
+            layer=layer,
             device=settings.device,
         )
     rng = np.random.default_rng(settings.seed)
@@ -100,7 +103,7 @@ def fit_timing(
                 tables,
                 seed=settings.seed,
                 settings=gp,
-                process=process,
+                layer=layer,
                 device=settings.device,
                 stage=stage,
             )
@@ -124,9 +127,10 @@ def fit_timing(
         half = factors.of(points.kind, scale) * scale * fit.unit
     shapes = _shapes(points)
     diffusion = DiffusionSettings()
+    sampled = settings.diffusion and settings.model == "auto"
     residual, condition = {}, {}
     judged: dict[str, object] = {}
-    with progress.stage("training the diffusion model", diffusion.steps if settings.diffusion else None) as stage:
+    with progress.stage("training the diffusion model", diffusion.steps if sampled else None) as stage:
         for shape, members in shapes.items():
             sets = [table_set(points, r.tables, shape, r.error, s, r.fit.known, _surprise(r.fit, s, points)) for r, s in rehearsed]
             sets = [part for part in sets if len(part.table)]
@@ -135,7 +139,7 @@ def fit_timing(
                 shape,
                 sets,
                 seed=settings.seed,
-                diffusion=settings.diffusion,
+                diffusion=sampled,
                 settings=diffusion,
                 stage=stage,
                 device=settings.device,
@@ -148,7 +152,7 @@ def fit_timing(
                 judged["x".join(map(str, shape))] = model.judged.__dict__
     left_share = np.abs(fit.left_out) / np.maximum(np.abs(y), floor)
     report: dict[str, object] = {
-        "model": "ridge, Gaussian process, own points" if fit.hyper is not None else "ridge",
+        "model": NAMES[layer if len(known) >= FEWEST else "none"],
         "left_out_error_pct": round(100 * float(left_share.mean()), 4) if len(y) else None,
         "rehearsed": {r.corner.name: {"error_pct": round(100 * float(np.nanmean(np.abs(r.error))), 4)} for r, _ in rehearsed},
         "table_samples": judged,
