@@ -117,7 +117,9 @@ def align(anchors: Sequence[Library], template: Library, target: Corner, measure
     values, beyond = look_up(library, anchors)
     known = library.values.copy()
     reveal(library, measured, known)
-    lost = np.isnan(values).all(axis=1) & np.isnan(known)
+    alone = np.isnan(values).all(axis=1)
+    values[alone] = known[alone, None]  # given at the target and nowhere else: it stands for all, since nothing is to be learnt from it
+    lost = alone & np.isnan(known)
     if lost.any():
         row = int(np.searchsorted(library.start, np.flatnonzero(lost)[0], side="right")) - 1
         key = library.keys[row]

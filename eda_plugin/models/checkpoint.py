@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +43,7 @@ def save_filled(sampler: TableSampler, report: Mapping[str, object], folder: str
             {
                 "shape": family.model.shape,
                 "keys": family.keys,
+                "forms": family.forms,
                 "kinds": sorted(family.model.factor),
                 "diffusion": asdict(family.model.settings),
                 "network": None if network is None else asdict(network.spec),
@@ -67,8 +69,15 @@ def load_sampler(folder: str | Path) -> TableSampler:
         raise ParseError(f"cannot read the checkpoint: {error}", path=path) from error
     if metadata.get("format") != FORMAT:
         raise ParseError(f"the file is no sampler checkpoint; expected the format {FORMAT!r}", path=path, token=metadata.get("format", ""))
-    families = []
-    for number, stated in enumerate(json.loads(metadata["families"])):
+    try:
+        return TableSampler(tuple(_families(json.loads(metadata["families"]), tensors)))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ParseError(f"the checkpoint's parts do not fit together: {error}; save the model again", path=path) from error
+
+
+def _families(stated_all: list[dict[str, Any]], tensors: Mapping[str, torch.Tensor]) -> Iterator[Family]:
+    """Put each family together from what the metadata state of it and its tensors."""
+    for number, stated in enumerate(stated_all):
         arrays = {name: tensors[f"{number}.{name}"].numpy() for name in ("mean", "sigma", "fixed", "condition", "kind")}
         network = None
         if stated["network"] is not None:
@@ -78,5 +87,5 @@ def load_sampler(folder: str | Path) -> TableSampler:
             network.eval().requires_grad_(False)
         factor = {int(code): tensors[f"{number}.factor.{code}"].numpy() for code in stated["kinds"]}
         model = ResidualModel(tuple(stated["shape"]), factor, network, DiffusionSettings(**stated["diffusion"]), None)
-        families.append(Family(keys=tuple(TableKey(*key) for key in stated["keys"]), model=model, **arrays))
-    return TableSampler(tuple(families))
+        keys, forms = tuple(TableKey(*key) for key in stated["keys"]), tuple(tuple(form) for form in stated["forms"])
+        yield Family(keys=keys, forms=forms, model=model, **arrays)

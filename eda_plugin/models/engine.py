@@ -20,7 +20,7 @@ from eda_plugin.data.dataset import Aligned, align
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.domain.quantity import TIMING
 from eda_plugin.models.checkpoint import save_filled
-from eda_plugin.models.features import gather
+from eda_plugin.models.features import PointTable, gather
 from eda_plugin.models.others import fill_groups, informed_weights, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
 from eda_plugin.models.timing import TimingFill, fit_timing
@@ -88,6 +88,7 @@ def fill_library(
     timing: TimingFill | None = None
     latent: Array | None = None
     informed: list[Array] | None = None
+    points: PointTable | None = None
     if len(rows):
         points = gather(aligned.blocks(rows), kinds, _floor(aligned, rows))
         known = np.flatnonzero(np.isfinite(aligned.known[points.flat]))
@@ -104,14 +105,10 @@ def fill_library(
             values[points.flat], half[points.flat] = timing.mean, timing.half
             origin[points.flat] = Origin.FILLED
             report["timing"] = timing.report
-            sampler = TableSampler.of_timing(aligned.template, timing)
         else:
             values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
             report["timing"] = {"model": zero.chosen, "held_out_error_pct": _percent(zero)}
-            sampler = TableSampler.of_zero_shot(aligned.template, points, values[points.flat], half[points.flat], settings)
         clock.mark("timing")
-    else:
-        sampler = TableSampler.empty()
     with progress.stage("filling the other quantities"):
         groups = fill_groups(aligned, latent, informed, settings)
     for name, group in groups.items():
@@ -120,6 +117,12 @@ def fill_library(
         report[name] = group.report
     clock.mark("other quantities")
     library = _compose(aligned, values, half, origin)
+    if points is None:
+        sampler = TableSampler(())
+    elif timing is not None:
+        sampler = TableSampler.of_timing(library, timing)
+    else:
+        sampler = TableSampler.of_zero_shot(library, points, half[points.flat], settings)
     report["seconds_by_stage"] = clock.seconds
     return Filled(library, report, sampler, timing)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.data.dataset import Block
 
-__all__ = ["PointTable", "gather", "point_features"]
+__all__ = ["PointTable", "gather", "point_features", "without_holes"]
 
 Array = NDArray[np.float64]
 
@@ -90,10 +90,23 @@ def _to_grid(X: Array) -> Array:
     return X
 
 
+def without_holes(anchors: Array, floor: float = 0.0) -> Array:
+    """(m, A) anchors, where one lacks a value: the others' mean magnitude there, at least ``floor``, times that anchor's usual ratio to it."""
+    holes = np.isnan(anchors)
+    size = np.where(holes, 0.0, np.abs(anchors)).sum(axis=1) / np.maximum((~holes).sum(axis=1), 1)
+    size = np.maximum(size, floor)
+    ratio = np.ones(anchors.shape[1])
+    for a in range(len(ratio)):
+        sound = ~holes[:, a] & (size > 0)
+        if sound.any():
+            ratio[a] = np.median(anchors[sound, a] / size[sound])
+    return np.where(holes, size[:, None] * ratio, anchors)
+
+
 def gather(blocks: Sequence[Block], kinds: NDArray[np.int64], floor: float) -> PointTable:
     """Lay blocks out point by point. ``kinds``: code of the quantity of each library row; ``floor`` (s): smallest magnitude.
 
-    An anchor that lacks a table is given the others' behaviour: its value is the anchors' mean there times the anchor's own mean ratio.
+    What an anchor lacks is made up (``without_holes``).
     """
     parts: dict[str, list[Array]] = {name: [] for name in ("anchors", "beyond", "place", "rank", "slopes", "scale")}
     flat, rows, lengths, grids, shape = [], [], [], [], []
@@ -101,9 +114,7 @@ def gather(blocks: Sequence[Block], kinds: NDArray[np.int64], floor: float) -> P
         n, P, A = block.anchors.shape
         X = block.anchors
         if np.isnan(X).any():
-            size = np.maximum(np.nanmean(np.abs(X), axis=-1), floor)
-            ratio = np.nanmedian(X / size[..., None], axis=(0, 1))
-            X = np.where(np.isnan(X), size[..., None] * np.where(np.isnan(ratio), 1.0, ratio), X)
+            X = without_holes(X.reshape(-1, A), floor).reshape(n, P, A)
         scale = np.maximum(np.abs(X).mean(axis=-1), floor)
         full = X.reshape(n, *block.shape, A)
         slopes = [(_slope(full, block.axes[r], r + 1).reshape(n, P, A) / scale[..., None]) for r in range(2)]

@@ -15,7 +15,7 @@ from eda_plugin.config import FillSettings
 from eda_plugin.data.dataset import Aligned
 from eda_plugin.domain import Origin
 from eda_plugin.models.corner import nearest_weights
-from eda_plugin.models.features import PointTable
+from eda_plugin.models.features import PointTable, without_holes
 from eda_plugin.models.zeroshot import Domain, ZeroShot, fit_zero_shot
 
 __all__ = ["GroupFill", "fill_groups", "informed_weights", "latent_coordinates"]
@@ -100,12 +100,7 @@ def _policy(aligned: Aligned, flat: NDArray[np.int64]) -> GroupFill:
 def _group(
     aligned: Aligned, flat: NDArray[np.int64], name: str, latent: Array | None, informed: list[Array] | None, settings: FillSettings
 ) -> GroupFill:
-    anchors = aligned.anchors[flat]
-    holes = np.isnan(anchors)
-    if holes.any():  # an anchor without the table: what the others say there, at this anchor's usual ratio to them
-        size = np.nanmean(np.abs(anchors), axis=1)
-        ratio = np.nanmedian(anchors / np.where(size > 0, size, np.nan)[:, None], axis=0)
-        anchors = np.where(holes, size[:, None] * np.where(np.isnan(ratio), 1.0, ratio), anchors)
+    anchors = without_holes(aligned.anchors[flat])
     constant = np.ptp(anchors, axis=1) <= 1e-9 * np.abs(anchors).max(axis=1)
     mean = anchors[:, 0].copy()
     half = np.zeros(len(flat))

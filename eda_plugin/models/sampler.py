@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.config import FillSettings
-from eda_plugin.domain import Library, TableKey
+from eda_plugin.domain import Library, Origin, TableKey
 from eda_plugin.errors import UserError
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.features import PointTable
@@ -23,9 +23,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """T tables of one shape: ``mean`` and ``sigma`` (T, P) SI, ``condition`` (T, C), ``kind`` (T,), ``fixed`` (T, P) measured points."""
+    """T tables of P values in one shape; ``forms``: the shape of each by its own axes, of which it may have fewer.
+
+    ``mean`` and ``sigma`` (T, P) SI, ``condition`` (T, C), ``kind`` (T,), ``fixed`` (T, P) measured points.
+    """
 
     keys: tuple[TableKey, ...]
+    forms: tuple[tuple[int, ...], ...]
     mean: Array
     sigma: Array
     fixed: NDArray[np.bool_]
@@ -44,12 +48,8 @@ class TableSampler:
     families: tuple[Family, ...]
 
     @classmethod
-    def empty(cls) -> TableSampler:
-        return cls(())
-
-    @classmethod
     def of_timing(cls, library: Library, fill: TimingFill) -> TableSampler:
-        """Sampler of a corner with simulations. Draws are stretched so that their spread is that of the calibrated intervals."""
+        """Sampler of the filled ``library``. Draws are stretched so that their spread is that of the calibrated intervals."""
         points = fill.points
         known = np.zeros(len(points), dtype=bool)
         known[fill.fit.known] = True
@@ -61,13 +61,13 @@ class TableSampler:
             wide = model.draw(condition[:400], kind[:400], 16, 0)
             typical = float(np.quantile(np.abs(wide), fill.coverage)) if wide.size else 1.0
             sigma = fill.half[flat] / max(typical, 1e-12)
-            keys = tuple(library.keys[row] for row in points.rows[tables])
-            families.append(Family(keys, fill.mean[flat], sigma, known[flat], condition, kind, model))
+            mean = library.values[points.flat[flat]]
+            families.append(Family(*_names(library, points.rows[tables]), mean, sigma, known[flat], condition, kind, model))
         return cls(tuple(families))
 
     @classmethod
-    def of_zero_shot(cls, library: Library, points: PointTable, mean: Array, half: Array, settings: FillSettings) -> TableSampler:
-        """Sampler of a corner without simulations: normal errors, correlated by distance in the grid."""
+    def of_zero_shot(cls, library: Library, points: PointTable, half: Array, settings: FillSettings) -> TableSampler:
+        """Sampler of a ``library`` filled without simulations: normal errors, correlated by distance in the grid. ``half`` (M,) SI."""
         from scipy.stats import norm
 
         families = []
@@ -81,8 +81,10 @@ class TableSampler:
             form = tuple(int(n) for n in shape)
             model = ResidualModel(form, {0: factor}, None, DiffusionSettings(), None)
             sigma = half[flat] / float(norm.ppf(0.5 + settings.interval / 2))
-            keys = tuple(library.keys[row] for row in points.rows[tables])
-            families.append(Family(keys, mean[flat], sigma, np.zeros(flat.shape, dtype=bool), np.zeros((len(tables), 1)), kind, model))
+            place = points.flat[flat]
+            names = _names(library, points.rows[tables])
+            fixed = library.origin[place] == Origin.MEASURED
+            families.append(Family(*names, library.values[place], sigma, fixed, np.zeros((len(tables), 1)), kind, model))
         return cls(tuple(families))
 
     def sample(self, count: int, seed: int = 0) -> dict[TableKey, Array]:
@@ -93,7 +95,12 @@ class TableSampler:
         for family in self.families:
             drawn = family.model.draw(family.condition, family.kind, count, seed)
             tables = family.mean + np.where(family.fixed, 0.0, family.sigma) * drawn
-            shape = tuple(n for n in family.model.shape if n > 1)
-            for place, key in enumerate(family.keys):
-                found[key] = tables[:, place].reshape(count, *shape)
+            for place, (key, form) in enumerate(zip(family.keys, family.forms, strict=True)):
+                found[key] = tables[:, place].reshape(count, *form)
         return found
+
+
+def _names(library: Library, rows: NDArray[np.int64]) -> tuple[tuple[TableKey, ...], tuple[tuple[int, ...], ...]]:
+    """Key and shape of the tables in ``rows``."""
+    tables = [library.table(row) for row in rows.tolist()]
+    return tuple(table.key for table in tables), tuple(table.values.shape for table in tables)
