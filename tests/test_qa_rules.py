@@ -78,10 +78,26 @@ def _cells() -> tuple[Cell, ...]:
     return (*gates, *flops)
 
 
+def _header(corner: Corner, **fields: object) -> Header:
+    conditions = {"process": 1.0, "voltage": corner.voltage, "temperature": corner.temperature}
+    header = Header(
+        thresholds={"input_threshold_pct_rise": 0.5},
+        nominal=conditions,
+        conditions={corner.name: conditions, "other": {"voltage": 9.9}},
+        default_conditions=corner.name,
+        rails={"VDD": corner.voltage, "VNW": corner.voltage, "VSS": 0.0, "VDDIO": 3.3},
+    )
+    return replace(header, **fields)  # type: ignore[arg-type]
+
+
+def _says(**fields: object) -> Fault:
+    """The first library says something else of itself."""
+    return _with(0, header=_header(CORNERS[0], **fields))
+
+
 def _build(tables: Sequence[Table], corner: Corner) -> Library:
     name = f"own__{corner.name}"
-    header = Header(thresholds={"input_threshold_pct_rise": 0.5})
-    return Library.from_tables(tables, name=name, corner=corner, header=header, cells=_cells(), source=f"lib/{name}.lib.gz")
+    return Library.from_tables(tables, name=name, corner=corner, header=_header(corner), cells=_cells(), source=f"lib/{name}.lib.gz")
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +221,12 @@ FAULTS: dict[str, Fault] = {
     "sigma-large": _edit(_scaled(30.0), "ocv_sigma"),
     "corner-name": _with(0, name="own__tt_025C_0v90"),
     "corner-file": _with(0, source="lib/own__ff_025C_0v80.lib"),
+    "corner-stated": _with(1, corner=Corner("ss", 0.8, 85)),
+    "nominal-differs": _says(nominal={"voltage": 0.8, "temperature": -25.0}),
+    "conditions-name": _says(conditions={"tt_025C_0v80": {"voltage": 0.8}, "ss_025C_0v72": {"voltage": 0.8}}),
+    "conditions-default": _says(default_conditions="typical"),
+    "rail-supply": _says(rails={"VDD": 0.72, "VSS": 0.0}),
+    "rail-stale": _says(rails={"VDD": 0.8, "VNW": 0.72, "VSS": 0.0}),
     "corner-twice": lambda libraries: [*libraries, replace(libraries[0], source="lib/other.lib")],
     "corner-repeats": _copied,
     "table-repeats": _one_table_copied,
@@ -214,8 +236,8 @@ FAULTS: dict[str, Fault] = {
     ],
     "arc-missing": _edit(lambda table: None, "", "inv_4", "combinational"),
     "shape-differs": _edit(_axis([1e-15, 50e-15]), at=2),
-    "units-differ": _with(1, header=Header(time=1e-12, thresholds={"input_threshold_pct_rise": 0.5})),
-    "thresholds-differ": _with(1, header=Header(thresholds={"input_threshold_pct_rise": 0.4})),
+    "units-differ": _with(1, header=_header(CORNERS[1], time=1e-12)),
+    "thresholds-differ": _with(1, header=_header(CORNERS[1], thresholds={"input_threshold_pct_rise": 0.4})),
     "unit-size": _edit(_scaled(1e6), "", ""),
     "area-differs": _cell("inv_2", area=7.0),
     "function-differs": _cell("inv_2", pins=(Pin("A", "input"), Pin("Y", "output", "A"))),
@@ -257,9 +279,10 @@ def test_broken_library_is_found(name: str, sound: list[Library]) -> None:
 
 def test_findings_carry_line_and_values(sound: list[Library]) -> None:
     broken = FAULTS["transition-positive"](list(sound))
-    [found] = checks.run(broken, [RULES["transition-positive"]], locate=lambda library, key: 7)
+    [found] = checks.run(broken, [RULES["transition-positive"]], locate=lambda library, found: (found.file, 7))
     assert found.line == 7
     assert found.values == (-1e-12,)
+    assert found.to_dict()["values"] == [-1e-12]
     assert found.key is not None
     assert found.key.quantity == "rise_transition"
     assert str(found).startswith("lib/own__tt_025C_0v80.lib.gz:7 error [transition-positive] tt_025C_0v80 inv_2 A -> Y")
@@ -268,7 +291,7 @@ def test_findings_carry_line_and_values(sound: list[Library]) -> None:
 
 
 def test_sarif_says_rule_place_and_level(sound: list[Library]) -> None:
-    found = checks.run(FAULTS["transition-positive"](list(sound)), locate=lambda library, key: 7)
+    found = checks.run(FAULTS["transition-positive"](list(sound)), locate=lambda library, found: (found.file, 7))
     log = json.loads(json.dumps(to_sarif(found, checks.builtin_rules())))
     [run] = log["runs"]
     assert len(run["tool"]["driver"]["rules"]) == len(RULES)
@@ -279,6 +302,39 @@ def test_sarif_says_rule_place_and_level(sound: list[Library]) -> None:
         "region": {"startLine": 7},
     }
     assert result["message"]["text"].startswith("tt_025C_0v80 inv_2 A -> Y")
+
+
+def test_a_finding_about_no_table_has_the_line_of_what_it_is_about(tmp_path: Path, command: Callable[..., CompletedProcess[str]]) -> None:
+    path = tmp_path / "own_tt_025C_0v80.lib"
+    path.write_text("""library (own_tt_025C_0v80) {
+  operating_conditions (tt_025C_0v80) { process : 1; voltage : 0.8; temperature : 25; }
+  nom_process : 1; nom_temperature : 25;
+  nom_voltage : 0.9;
+  voltage_map (VDD, 0.8);
+  cell (inv) {
+    pin (A) { direction : input; }
+    pin (Y) { direction : output; function : "!A"; }
+  }
+}
+""")
+    done = command("check", path, "--json")
+    assert done.returncode == 1
+    found = {item["rule"]: item for item in json.loads(done.stdout)["findings"]}
+    lines = {rule: item["line"] for rule, item in found.items()}
+    assert lines == {
+        "nominal-differs": 4, "rail-supply": 5, "corner-name": 1, "corner-file": 1, "capacitance-missing": 7, "output-without-arc": 8,
+    }  # fmt: skip
+    assert found["nominal-differs"]["values"] == [0.9, 0.8]
+    assert found["rail-supply"]["values"] == [0.9, 0.8]
+    assert found["nominal-differs"]["message"] == "nom_voltage is 0.9 V, the operating conditions 'tt_025C_0v80' hold 0.8 V"
+
+
+def test_a_line_in_an_included_file_is_that_files(tmp_path: Path, command: Callable[..., CompletedProcess[str]]) -> None:
+    (tmp_path / "cells.inc").write_text("\n\ncell (X) { pin (A) {\n direction : input; capacitance : -1; } }\n")
+    (tmp_path / "top_tt_1v00_025C.lib").write_text('library (top_tt_1v00_025C) {\n include_file ("cells.inc");\n}\n')
+    done = command("check", "top_tt_1v00_025C.lib", "--rule", "capacitance-positive", "--json")
+    [found] = json.loads(done.stdout)["findings"]
+    assert (Path(found["file"]).name, found["line"]) == ("cells.inc", 3)
 
 
 def test_the_command_finds_the_line_and_writes_sarif(tmp_path: Path, command: Callable[..., CompletedProcess[str]]) -> None:

@@ -25,7 +25,7 @@ from eda_plugin.files import replace_atomically
 
 __all__ = ["Store", "user_folder"]
 
-_FORM = 1  # to be raised with every change of what the reader makes of a text
+_FORM = 2  # to be raised with every change of what the reader makes of a text
 _LIMIT = 4 << 30
 _TEXTS = 7  # fields of a TableKey that are texts; the eighth is nth
 
@@ -111,7 +111,7 @@ def _to_parts(library: Library, told: Corner | None) -> tuple[dict[str, Any], di
     meta = {
         "name": library.name,
         "corner": [told.process, told.voltage, told.temperature] if told else None,
-        "header": {**asdict(library.header), "thresholds": dict(library.header.thresholds)},
+        "header": asdict(library.header),
         "variables": [axis.variable for axis in library.axes],
         "texts": texts,
         "cells": [

@@ -6,7 +6,7 @@ import re
 
 from eda_plugin.adapters.liberty.document import Document
 from eda_plugin.adapters.liberty.edit import Edits
-from eda_plugin.adapters.liberty.header import attributes, conditions_row, read_corner
+from eda_plugin.adapters.liberty.header import RAILS, attributes, conditions_row, read_corner
 from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP
 from eda_plugin.domain import Corner
 from eda_plugin.errors import UserError
@@ -95,7 +95,7 @@ def _set_rails(document: Document, edits: Edits, old: float, new: float) -> None
     holders = {document.row} | {
         int(row) for row in index.children(document.row, GROUP) if index.name_of(int(row)) in ("operating_conditions", "power_supply")
     }
-    for row in index.rows(["voltage_map", "power_rail"], COMPLEX).tolist():
+    for row in index.rows(RAILS, COMPLEX).tolist():
         raw = index.raw(row)
         found = _LAST_NUMBER.search(raw)
         if int(index.parent[row]) in holders and found and b"," in raw and _float(found[1]) == old != new:

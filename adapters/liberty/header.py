@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import TypedDict
 
 from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP, SIMPLE, Index, unquote
 from eda_plugin.adapters.liberty.source import Source
@@ -10,10 +12,12 @@ from eda_plugin.domain import Cell, Corner, Header, Pin
 from eda_plugin.errors import UserError
 from eda_plugin.units import unit_factor
 
-__all__ = ["PINS", "STATE", "attributes", "conditions_row", "read_cells", "read_corner", "read_header"]
+__all__ = ["PINS", "RAILS", "STATE", "attributes", "conditions_row", "homes", "names_in", "read_cells", "read_corner", "read_header"]
 
 PINS = ("pin", "bus", "bundle")
 STATE = ("ff", "latch", "ff_bank", "latch_bank", "statetable")
+RAILS = ("voltage_map", "power_rail")
+_CONDITIONS = ("process", "voltage", "temperature")
 _UNITS = {"time_unit": "time", "voltage_unit": "voltage", "current_unit": "current", "leakage_power_unit": "leakage"}
 _DIMENSION = {"time": "s", "voltage": "v", "current": "a", "leakage": "w", "capacitance": "f"}
 
@@ -39,8 +43,47 @@ def read_header(source: Source, library: int) -> Header:
         if index.name_of(row) == "capacitive_load_unit":
             words = unquote(index.raw(row).replace(b'"', b" ").replace(b",", b" ")).split()
             factors["capacitance"] = _unit(source, int(row), "".join(words), "capacitance")
-    header = Header(**factors, thresholds=thresholds)
-    return Header(**factors, energy=header.voltage**2 * header.capacitance, thresholds=thresholds)
+    header = Header(**factors, thresholds=thresholds, **_stated(index, library))
+    return replace(header, energy=header.voltage**2 * header.capacitance)
+
+
+class _Stated(TypedDict):
+    nominal: dict[str, float]
+    conditions: dict[str, dict[str, float]]
+    default_conditions: str
+    rails: dict[str, float]
+
+
+def _stated(index: Index, library: int) -> _Stated:
+    """The conditions that a library states, for checks: what is no plain number (a voltage given by an expression, say) is left out."""
+
+    def numbers(group: int, prefix: str) -> dict[str, float]:
+        own = attributes(index, group)
+        found = {name: _plain(index.value(own[prefix + name])) for name in _CONDITIONS if prefix + name in own}
+        return {name: number for name, number in found.items() if number is not None}
+
+    groups = [int(row) for row in index.children(library, GROUP)]
+    default = attributes(index, library).get("default_operating_conditions")
+    holders = [library, *(row for row in groups if index.name_of(row) == "power_supply")]
+    rails: dict[str, float] = {}
+    for row in (int(child) for holder in holders for child in index.children(holder, COMPLEX)):
+        words = unquote(index.raw(row).replace(b'"', b" ").replace(b",", b" ")).split()
+        if index.name_of(row) in RAILS and len(words) == 2 and (volts := _plain(words[1])) is not None:
+            rails[words[0]] = volts
+    return _Stated(
+        nominal=numbers(library, "nom_"),
+        conditions={index.argument(row): numbers(row, "") for row in groups if index.name_of(row) == "operating_conditions"},
+        default_conditions="" if default is None else index.value(default),
+        rails=rails,
+    )
+
+
+def _plain(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _unit(source: Source, row: int, text: str, what: str) -> float:
@@ -136,6 +179,21 @@ def read_cells(source: Source, library: int) -> tuple[Cell, ...]:
         Cell(index.argument(row), _number(source, area[row]) if row in area else float("nan"), tuple(pins[row]), row in sequential)
         for row in cell_rows
     )
+
+
+def homes(index: Index, library: int) -> dict[tuple[str, str], int]:
+    """Row of each cell, by its name and an empty text, and of each pin, bus and bundle, by cell and name."""
+    found: dict[tuple[str, str], int] = {}
+    for row in index.children(library, GROUP).tolist():
+        if index.name_of(row) == "cell":
+            cell = index.argument(row)
+            found[cell, ""] = row
+            inside = [child for child in index.children(row, GROUP).tolist() if index.name_of(child) in PINS]
+            for pin in inside:
+                inside += [child for child in index.children(pin, GROUP).tolist() if index.name_of(child) in PINS]
+                for name in names_in(index.raw(pin)):
+                    found.setdefault((cell, name), pin)
+    return found
 
 
 def names_in(arguments: bytes) -> list[str]:

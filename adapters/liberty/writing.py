@@ -19,8 +19,8 @@ from eda_plugin.adapters.liberty.ccs import drop_models
 from eda_plugin.adapters.liberty.corner_text import follow_corner, put_note, stated_corner
 from eda_plugin.adapters.liberty.document import Document, library_rows
 from eda_plugin.adapters.liberty.edit import SPELLING, Edits, spelled
-from eda_plugin.adapters.liberty.header import PINS, names_in
-from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP
+from eda_plugin.adapters.liberty.header import homes
+from eda_plugin.adapters.liberty.scan import COMPLEX
 from eda_plugin.adapters.liberty.source import load
 from eda_plugin.domain import Library, TableKey
 from eda_plugin.domain.quantity import group_of, si_unit
@@ -258,22 +258,12 @@ class _Writer:
         """Numbers that the template does not even name: of cells and pins alone, which are found by their names."""
         if not keys:
             return
-        index, document = self.document.index, self.document
-        homes: dict[tuple[str, str], int] = {}
-        for row in index.children(document.row, GROUP).tolist():
-            if index.name_of(row) == "cell":
-                cell = index.argument(row)
-                homes[cell, ""] = row
-                inside = [child for child in index.children(row, GROUP).tolist() if index.name_of(child) in PINS]
-                for pin in inside:
-                    inside += [child for child in index.children(pin, GROUP).tolist() if index.name_of(child) in PINS]
-                    for name in names_in(index.raw(pin)):
-                        homes.setdefault((cell, name), pin)
+        places = homes(self.document.index, self.document.row)
         done: set[tuple[int, str]] = set()
         for key in keys:
-            home = homes.get((key.cell, key.pin))
+            home = places.get((key.cell, key.pin))
             if home is None or key.nth or not (key.timing_type == "pin" or key.quantity == "cell_leakage_power"):
-                message = f"the template {document.path} has no place for it; take a template that names this arc"
+                message = f"the template {self.document.path} has no place for it; take a template that names this arc"
                 raise TableError(message, corner=self.library.corner, arc=key.arc, quantity=key.quantity)
             if (home, key.quantity) not in done:  # pins that share a group share the number
                 done.add((home, key.quantity))

@@ -24,7 +24,12 @@ RANK = 3  # Liberty tables have one to three axes
 
 @dataclass(frozen=True)
 class Header:
-    """Units (factor of one library unit in SI) and thresholds (fractions of the supply) of a library."""
+    """What a library says of itself: units (factor of one in SI), thresholds (fractions of the supply), and its conditions as stated.
+
+    ``nominal``: process, voltage and temperature of the ``nom_*`` attributes; ``conditions``: the same three of each group of operating
+    conditions, by its name; ``default_conditions``: the name that the library gives as the default; ``rails``: supplies and grounds of the
+    voltage map, in V. The corner that a library is taken for is ``Library.corner``, whatever these say.
+    """
 
     time: float = 1e-9
     capacitance: float = 1e-12
@@ -33,6 +38,10 @@ class Header:
     leakage: float = 1e-9
     energy: float = 1e-12
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    nominal: Mapping[str, float] = field(default_factory=dict)
+    conditions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    default_conditions: str = ""
+    rails: Mapping[str, float] = field(default_factory=dict)
 
     def factor(self, unit: str) -> float:
         """Factor to SI of a quantity with the SI unit ``unit``: s, F, J, W, V, A; 1 for any other."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eda_plugin.domain import Library, TableKey
+from eda_plugin.domain import Library
 from eda_plugin.domain.quantity import group_of
 from eda_plugin.flow.session import Session
 
 if TYPE_CHECKING:
+    from eda_plugin.adapters.liberty import Places
     from eda_plugin.qa.compare import Comparison
     from eda_plugin.qa.findings import Finding
 
@@ -79,30 +80,29 @@ def check(libraries: Sequence[Library], *, rules: Sequence[str] = (), session: S
     session = session or Session.load()
     with session.errors_told():
         registry = session.plugins.checks
-        return run(libraries, registry.select(rules) if rules else tuple(registry), _Lines())
+        return run(libraries, registry.select(rules) if rules else tuple(registry), _Places())
 
 
-class _Lines:
-    """Line of a table in its Liberty file; each file that has a finding is indexed once."""
+class _Places:
+    """File and line of a finding in a Liberty file; each file that has a finding is indexed once."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, dict[TableKey, int]] = {}
+        self._known: dict[tuple[str, str], Places | None] = {}
 
-    def __call__(self, library: Library, key: TableKey) -> int | None:
-        if library.source not in self._lines:
-            self._lines[library.source] = self._read(Path(library.source), library.name)
-        return self._lines[library.source].get(key)
+    def __call__(self, library: Library, found: Finding) -> tuple[str, int] | None:
+        token = (library.source, library.name)
+        if token not in self._known:
+            self._known[token] = self._open(Path(library.source), library.name)
+        places = self._known[token]
+        return None if places is None else places.of(found.key, found.place)
 
     @staticmethod
-    def _read(path: Path, name: str) -> dict[TableKey, int]:
+    def _open(path: Path, name: str) -> Places | None:
         from eda_plugin.adapters import liberty
 
         if not path.is_file() or not {".lib", ".liberty"} & set(path.suffixes):
-            return {}
-        document = liberty.open_document(path, name)
-        ends = np.flatnonzero(np.frombuffer(document.text, dtype=np.uint8) == ord("\n"))
-        starts = document.index.start[document.entries.owner]
-        return dict(zip(document.entries.keys, (np.searchsorted(ends, starts) + 1).tolist(), strict=True))
+            return None
+        return liberty.Places(liberty.open_document(path, name))
 
 
 def compare(one: Library, two: Library, *, rtol: float = 0.02, atol: float = 2e-12, session: Session | None = None) -> Comparison:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from eda_plugin.domain.arc import TableKey
 from eda_plugin.domain.library import Library
 from eda_plugin.qa.findings import Finding, Rule
 from eda_plugin.qa.rules_arcs import arc_rules
 from eda_plugin.qa.rules_corners import corner_rules
+from eda_plugin.qa.rules_header import header_rules
 from eda_plugin.qa.rules_order import order_rules
 from eda_plugin.qa.rules_tables import table_rules
 from eda_plugin.qa.subject import Subject
@@ -19,24 +19,25 @@ __all__ = ["builtin_rules", "run"]
 
 def builtin_rules() -> tuple[Rule, ...]:
     """The rules that come with the package, docs/checks.md in code."""
-    return (*table_rules(), *arc_rules(), *corner_rules(), *order_rules())
+    return (*table_rules(), *arc_rules(), *header_rules(), *corner_rules(), *order_rules())
 
 
 def run(
     libraries: Sequence[Library],
     rules: Iterable[Rule] | None = None,
-    locate: Callable[[Library, TableKey], int | None] | None = None,
+    locate: Callable[[Library, Finding], tuple[str, int] | None] | None = None,
 ) -> list[Finding]:
     """Apply ``rules`` (the built-in ones where ``None``) to each library and across them, in the order of the rules.
 
-    ``locate`` gives the line of a table in its library's file; without it findings name the file alone.
+    ``locate`` gives the file and the line of what a finding speaks of; without it findings name the library's file alone.
     """
     subject = Subject(libraries)
     findings = [found for rule in (builtin_rules() if rules is None else rules) for found in rule.check(subject)]
-    if locate is None:
-        return findings
     by_file = {library.source: library for library in libraries}
     return [
-        found if found.key is None or found.file not in by_file else replace(found, line=locate(by_file[found.file], found.key))
-        for found in findings
+        found if locate is None or found.file not in by_file else _placed(found, locate(by_file[found.file], found)) for found in findings
     ]
+
+
+def _placed(found: Finding, place: tuple[str, int] | None) -> Finding:
+    return found if place is None else replace(found, file=place[0], line=place[1])

@@ -30,7 +30,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault of one table or library. ``values`` are the numbers that the message speaks of, SI units; ``line`` counts from 1."""
+    """One fault of one table or library. ``values`` are the numbers that the message speaks of, SI units; ``line`` counts from 1.
+
+    ``place`` says what it is about where that is no table (``key``): ``library``, an attribute or group of the library, a cell, or
+    ``cell/pin``.
+    """
 
     rule: str
     severity: Severity
@@ -40,6 +44,7 @@ class Finding:
     file: str = ""
     line: int | None = None
     values: tuple[float, ...] = ()
+    place: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
@@ -57,14 +62,22 @@ class Finding:
             "file": self.file,
             "line": self.line,
             "values": list(self.values),
+            "place": self.place,
         }
 
 
 def finding(
-    rule: str, severity: Severity, message: str, library: Library, key: TableKey | None = None, values: Iterable[float] = ()
+    rule: str,
+    severity: Severity,
+    message: str,
+    library: Library,
+    key: TableKey | None = None,
+    values: Iterable[float] = (),
+    place: str = "",
 ) -> Finding:
     """A finding in ``library``, with its corner and file."""
-    return Finding(rule, severity, message, library.corner, key, library.source, None, tuple(float(value) for value in values))
+    numbers = tuple(float(value) for value in values)
+    return Finding(rule, severity, message, library.corner, key, library.source, None, numbers, place)
 
 
 def count_findings(findings: Iterable[Finding]) -> dict[str, int]:

@@ -78,9 +78,11 @@ def _grid_differs(subject: Subject) -> Iterator[Finding]:
         size = np.diff(library.start)
         # equal axes are one axis in the pool, so their numbers tell
         differs = (library.axis[rows] != library.axis[partners]).any(axis=1) & (size[rows] > 1) & (size[partners] > 1)
-        for row in rows[differs]:
+        for row, partner in zip(rows[differs], partners[differs], strict=True):
             text = f"stands on another grid than its {other[library.keys[row].quantity]}"
-            yield finding("grid-differs", Severity.WARNING, text, library, library.keys[row])
+            pairs = zip(library.axis[row].tolist(), library.axis[partner].tolist(), strict=True)
+            values = [float(x) for mine, other in pairs if mine != other and mine >= 0 for x in library.axes[mine].values]
+            yield finding("grid-differs", Severity.WARNING, text, library, library.keys[row], values)
 
 
 def _edge_missing(subject: Subject) -> Iterator[Finding]:
@@ -154,7 +156,7 @@ def _capacitance_missing(subject: Subject) -> Iterator[Finding]:
             for pin in cell.pins:
                 if pin.direction == "input" and (cell.name, pin.name) not in have:
                     text = f"input {pin.name} of cell {cell.name} has no capacitance"
-                    yield finding("capacitance-missing", Severity.WARNING, text, library)
+                    yield finding("capacitance-missing", Severity.WARNING, text, library, place=f"{cell.name}/{pin.name}")
 
 
 def _between(view: View, rule: str, whole: str, low: NDArray[np.float64], high: NDArray[np.float64], what: str) -> Iterator[Finding]:
@@ -188,7 +190,7 @@ def _leakage_missing(subject: Subject) -> Iterator[Finding]:
             continue
         for cell in timed:
             if cell not in have:
-                yield finding("leakage-missing", Severity.WARNING, f"cell {cell} has no leakage and others have", library)
+                yield finding("leakage-missing", Severity.WARNING, f"cell {cell} has no leakage and others have", library, place=cell)
 
 
 def _leakage_states(subject: Subject) -> Iterator[Finding]:
@@ -240,7 +242,7 @@ def _output_without_arc(subject: Subject) -> Iterator[Finding]:
                 constant = not any(name in pin.function for name in inputs)
                 if pin.direction == "output" and pin.function and not constant and (cell.name, pin.name) not in timed:
                     text = f"output {pin.name} of cell {cell.name} has the function {pin.function!r} and no timing"
-                    yield finding("output-without-arc", Severity.WARNING, text, library)
+                    yield finding("output-without-arc", Severity.WARNING, text, library, place=f"{cell.name}/{pin.name}")
 
 
 def _clock_without_arc(subject: Subject) -> Iterator[Finding]:
@@ -250,7 +252,7 @@ def _clock_without_arc(subject: Subject) -> Iterator[Finding]:
             clocks = [pin.name for pin in cell.pins if pin.clock]
             if cell.sequential and clocks and not any((cell.name, clock) in starts for clock in clocks):
                 text = f"sequential cell {cell.name} has no arc from its clock {clocks[0]}"
-                yield finding("clock-without-arc", Severity.WARNING, text, library)
+                yield finding("clock-without-arc", Severity.WARNING, text, library, place=f"{cell.name}/{clocks[0]}")
 
 
 def _sigma_negative(subject: Subject) -> Iterator[Finding]:

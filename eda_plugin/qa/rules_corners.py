@@ -1,11 +1,10 @@
-"""Rules on what a library says about itself and on what all corners of one library must have in common."""
+"""Rules on what all corners of one library must have in common."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,16 @@ from eda_plugin.qa.subject import Ints, Subject
 
 __all__ = ["corner_rules"]
 
-_UNITS = ("time", "capacitance", "voltage", "current", "leakage", "energy")
+_UNITS = {  # and the attribute that states each; an energy is that of V x V x C
+    "time": "time_unit", "capacitance": "capacitive_load_unit", "voltage": "voltage_unit", "current": "current_unit",
+    "leakage": "leakage_power_unit", "energy": "capacitive_load_unit",
+}  # fmt: skip
+SHOWN = 10  # values of a table that a finding carries
 
 
 def corner_rules() -> tuple[Rule, ...]:
     """The rules of this module."""
     return (
-        Rule("corner-name", "a library whose name says another corner than its header is signed off at the wrong one", _corner_name),
-        Rule("corner-file", "a file whose name says another corner than its header is picked for the wrong one", _corner_file),
         Rule("corner-twice", "two libraries of one corner: one of them is stale", _corner_twice),
         Rule("corner-repeats", "two corners with equal numbers: one is a stale copy of the other", _corner_repeats),
         Rule("table-repeats", "a table that is equal, digit for digit, at two corners was not run again", _table_repeats),
@@ -41,43 +42,13 @@ def corner_rules() -> tuple[Rule, ...]:
     )
 
 
-def _says(library: Library, text: str, what: str, rule: str) -> Iterator[Finding]:
-    named = Corner.from_name(text)
-    if named is None or named == library.corner:
-        return
-    wrong = [
-        f"{name} {said} for {held}"
-        for name, said, held in (
-            ("process", named.process, library.corner.process),
-            ("voltage", f"{named.voltage:g}", f"{library.corner.voltage:g}"),
-            ("temperature", f"{named.temperature:g}", f"{library.corner.temperature:g}"),
-        )
-        if said != held
-    ]
-    message = f"the {what} {text!r} says {' and '.join(wrong)} of the header"
-    yield finding(rule, Severity.ERROR, message, library)
-
-
-def _corner_name(subject: Subject) -> Iterator[Finding]:
-    for library in subject.libraries:
-        yield from _says(library, library.name, "library's name", "corner-name")
-
-
-def _corner_file(subject: Subject) -> Iterator[Finding]:
-    for library in subject.libraries:
-        stem = Path(library.source).name
-        for suffix in (".gz", ".xz", ".lib", ".liberty"):
-            stem = stem.removesuffix(suffix)
-        yield from _says(library, stem, "file's name", "corner-file")
-
-
 def _corner_twice(subject: Subject) -> Iterator[Finding]:
     seen: dict[Corner, Library] = {}
     for library in subject.libraries:
         first = seen.setdefault(library.corner, library)
         if first is not library:
             text = f"{first.source or first.name} holds this corner already"
-            yield finding("corner-twice", Severity.ERROR, text, library)
+            yield finding("corner-twice", Severity.ERROR, text, library, place="library")
 
 
 def _corner_repeats(subject: Subject) -> Iterator[Finding]:
@@ -86,7 +57,7 @@ def _corner_repeats(subject: Subject) -> Iterator[Finding]:
         rows, equal = _equal_tables(subject, one, two)
         if equal.sum() > len(rows) / 2:
             text = f"{int(equal.sum())} of {len(rows)} tables repeat those of {two.corner.name}, digit for digit"
-            yield finding("corner-repeats", Severity.ERROR, text, one)
+            yield finding("corner-repeats", Severity.ERROR, text, one, None, [int(equal.sum()), len(rows)], "library")
 
 
 def _table_repeats(subject: Subject) -> Iterator[Finding]:
@@ -96,7 +67,7 @@ def _table_repeats(subject: Subject) -> Iterator[Finding]:
         for row in rows[equal] if equal.sum() <= len(rows) / 2 else ():
             if group_of(one.keys[row].quantity) == "timing":
                 text = f"repeats {two.corner.name}, digit for digit"
-                yield finding("table-repeats", Severity.WARNING, text, one, one.keys[row])
+                yield finding("table-repeats", Severity.WARNING, text, one, one.keys[row], one.table(int(row)).values.ravel()[:SHOWN])
 
 
 def _different(subject: Subject) -> Iterator[tuple[Library, Library]]:
@@ -125,7 +96,7 @@ def _cell_missing(subject: Subject) -> Iterator[Finding]:
     for library, cells in zip(subject.libraries, have, strict=True):
         for cell in sorted(set(count) - cells):
             text = f"cell {cell} is in {count[cell]} of {len(have)} corners and not in this one"
-            yield finding("cell-missing", Severity.ERROR, text, library)
+            yield finding("cell-missing", Severity.ERROR, text, library, None, [count[cell], len(have)], "library")
 
 
 def _arc_missing(subject: Subject) -> Iterator[Finding]:
@@ -138,7 +109,7 @@ def _arc_missing(subject: Subject) -> Iterator[Finding]:
         for key in sorted(set(count) - keys):
             if key.cell in cells:
                 text = f"is in {count[key]} of {len(have)} corners and not in this one"
-                yield finding("arc-missing", Severity.ERROR, text, library, key)
+                yield finding("arc-missing", Severity.ERROR, text, library, key, [count[key], len(have)])
 
 
 def _shape_differs(subject: Subject) -> Iterator[Finding]:
@@ -151,7 +122,7 @@ def _shape_differs(subject: Subject) -> Iterator[Finding]:
         for row in np.flatnonzero(differs):
             here, there = (" x ".join(str(n) for n in shape if n > 1) or "1" for shape in (library.shape[row], first.shape[at[row]]))
             text = f"has {here} values, {there} at {first.corner.name}"
-            yield finding("shape-differs", Severity.WARNING, text, library, library.keys[row])
+            yield finding("shape-differs", Severity.WARNING, text, library, library.keys[row], [*library.shape[row], *first.shape[at[row]]])
 
 
 def _units(subject: Subject) -> Iterator[Finding]:
@@ -161,7 +132,7 @@ def _units(subject: Subject) -> Iterator[Finding]:
             factor, usual = float(getattr(library.header, name)), votes.most_common(1)[0][0]
             if factor != usual:
                 text = f"the {name} unit is {factor:g} (SI), {usual:g} at most other corners"
-                yield finding("units-differ", Severity.WARNING, text, library, None, [factor, usual])
+                yield finding("units-differ", Severity.WARNING, text, library, None, [factor, usual], _UNITS[name])
 
 
 def _thresholds(subject: Subject) -> Iterator[Finding]:
@@ -175,7 +146,8 @@ def _thresholds(subject: Subject) -> Iterator[Finding]:
             own = library.header.thresholds.get(name)
             if own != value:
                 text = f"{name} is {'not stated' if own is None else own}, {value} at most other corners"
-                yield finding("thresholds-differ", Severity.ERROR, text, library)
+                values = [value] if own is None else [own, value]
+                yield finding("thresholds-differ", Severity.ERROR, text, library, None, values, name)
 
 
 _SIZES: Mapping[str, tuple[float, float, str]] = {
@@ -184,6 +156,9 @@ _SIZES: Mapping[str, tuple[float, float, str]] = {
     "leakage": (1e-18, 1e-3, "W"),
     "power": (1e-20, 1e-9, "J"),
 }
+
+
+_UNIT_OF = {"timing": "time_unit", "capacitance": "capacitive_load_unit", "leakage": "leakage_power_unit", "power": "capacitive_load_unit"}
 
 
 def _unit_size(subject: Subject) -> Iterator[Finding]:
@@ -196,7 +171,7 @@ def _unit_size(subject: Subject) -> Iterator[Finding]:
             median = float(np.median(magnitude)) if len(magnitude) else low
             if not low <= median <= high:
                 text = f"half of the {name} numbers are beyond {median:.3g} {unit}; expected {low:g} to {high:g}"
-                yield finding("unit-size", Severity.ERROR, text, view.library, None, [median])
+                yield finding("unit-size", Severity.ERROR, text, view.library, None, [median], _UNIT_OF[name])
 
 
 def _differs(subject: Subject, rule: str, stated: list[dict[str, object]], what: str) -> Iterator[Finding]:
@@ -212,7 +187,9 @@ def _differs(subject: Subject, rule: str, stated: list[dict[str, object]], what:
         for library, properties in zip(subject.libraries, stated, strict=True):
             value = properties.get(name, usual)
             if value != usual:
-                yield finding(rule, Severity.ERROR, f"{what} of {name} is {value!r}, {usual!r} at most other corners", library)
+                numbers = [number for number in (value, usual) if isinstance(number, float)]
+                text = f"{what} of {name} is {value!r}, {usual!r} at most other corners"
+                yield finding(rule, Severity.ERROR, text, library, None, numbers, name)
 
 
 def _area(subject: Subject) -> Iterator[Finding]:

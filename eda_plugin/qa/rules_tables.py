@@ -82,7 +82,8 @@ def _missing(subject: Subject) -> Iterator[Finding]:
         known, size = _known(view)
         for row in np.flatnonzero((known > 0) & (known < size)):
             text = f"{size[row] - known[row]} of {size[row]} values are missing"
-            yield finding("missing-value", Severity.ERROR, text, view.library, view.library.keys[row])
+            counts = [int(size[row] - known[row]), int(size[row])]
+            yield finding("missing-value", Severity.ERROR, text, view.library, view.library.keys[row], counts)
 
 
 def _infinite(subject: Subject) -> Iterator[Finding]:
