@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 import eda_plugin as ep
-from eda_plugin.domain import Library, Points, timing_quantities
+from eda_plugin.domain import Library, Origin, Points, timing_quantities
+from eda_plugin.domain.quantity import group_of
 
 HERE = Path(__file__).resolve().parent
 CORNERS = ("ss_n40C_0v72", "tt_025C_0v80")
@@ -68,17 +69,22 @@ def main() -> None:
 
 
 def report(filled: Library, nearest: Library, truth: Library) -> None:
-    """Mean error by group of quantities, beside that of the nearest corner's tables; how many true values the intervals hold."""
+    """By group of quantities: mean error, that of the nearest corner's tables, and how many true values the 90 % intervals hold.
+
+    ``filled`` has the tables of ``truth`` in their order, because that was its template.
+    """
     ours, theirs = ep.compare(filled, truth), ep.compare(nearest, truth)
-    print(f"  {'':12} {'values':>7} {'mean error':>11} {'within 2 %':>11} {'nearest corner':>15}")
+    groups = np.repeat([group_of(key.quantity) for key in filled.keys], np.diff(filled.start))
+    model = np.isin(filled.origin, (Origin.FILLED, Origin.PREDICTED))
+    none = np.full(len(groups), np.nan)
+    lower, upper = (none if bound is None else bound for bound in (filled.lower, filled.upper))
+    inside = (lower <= truth.values) & (truth.values <= upper)
+    print(f"  {'':12} {'values':>7} {'mean error':>11} {'within 2 %':>11} {'in interval':>12} {'nearest corner':>15}")
     for group, stats in ours.groups.items():
-        if group != "limit":
-            other = theirs.groups[group].mape_pct
-            print(f"  {group:12} {stats.values:7} {stats.mape_pct:9.2f} % {stats.ok_pct:9.1f} % {other:13.2f} %")
-    if filled.lower is not None and filled.upper is not None:
-        model = np.isfinite(filled.lower) & (filled.lower < filled.upper)
-        inside = (filled.lower <= truth.values) & (truth.values <= filled.upper)
-        print(f"  the {model.sum()} intervals hold {inside[model].mean():.1%} of the true values")
+        mine = model & (groups == group)
+        if mine.any():
+            covered, other = 100 * inside[mine].mean(), theirs.groups[group].mape_pct
+            print(f"  {group:12} {stats.values:7} {stats.mape_pct:9.2f} % {stats.ok_pct:9.1f} % {covered:10.1f} % {other:13.2f} %")
 
 
 if __name__ == "__main__":
