@@ -91,7 +91,7 @@ def _to_grid(X: Array) -> Array:
 
 
 def without_holes(anchors: Array, floor: float = 0.0) -> Array:
-    """(m, A) ``anchors``, a hole filled with the mean magnitude of the others, at least ``floor``, times that anchor's usual ratio to it."""
+    """(m, A) ``anchors``; a hole takes the others' mean magnitude there, at least ``floor``, times that anchor's usual ratio to it."""
     holes = np.isnan(anchors)
     size = np.where(holes, 0.0, np.abs(anchors)).sum(axis=1) / np.maximum((~holes).sum(axis=1), 1)
     size = np.maximum(size, floor)
