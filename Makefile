@@ -9,6 +9,8 @@ BIN := $(ENV)/bin
 SUITABLE := import sys, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
 PYTEST_OPTIONS ?= -q
+# The example is small: threads gain little there, and wait for each other for minutes where the machine is busy.
+export OMP_NUM_THREADS ?= 1
 
 demo: $(ENV)/.ready
 	$(BIN)/python examples/hkmg22/demo.py
