@@ -129,7 +129,7 @@ def test_the_corner_is_followed_everywhere(tmp_path: Path, forms: Library) -> No
     text = (tmp_path / "out.lib").read_text()
     for line in (
         'library ("forms__ss_1v60_n40C") {',
-        "comment : \"filled by 'us' from 3 corners\";",
+        "comment : \"filled by 'us' from 3 corners; of the template's corner and dropped: 1 output_current_rise, 1 receiver_",
         "nom_voltage : 1.6; nom_temperature : -40.0;",
         "voltage_map (VDD, 1.6);",
         "voltage_map (VSS, 0.0);",
@@ -141,12 +141,71 @@ def test_the_corner_is_followed_everywhere(tmp_path: Path, forms: Library) -> No
     ):
         assert line in text, line
     assert "vector" not in text
-    assert "output_current_rise" not in text
-    assert "receiver_capacitance1_rise" not in text
+    assert "output_current_rise (" not in text
+    assert "receiver_capacitance1_rise (" not in text
     assert back.library().keys == forms.keys
-    kept = liberty.write(filled, tmp_path / "kept.lib", keep_ccs=True, corner_attributes=False)
+    assert dict(report.carried) == {"k_volt_cell_rise": 1, "scaled_cell": 1}
+    kept = liberty.write(filled, tmp_path / "kept.lib", keep_unfilled=True, corner_attributes=False)
     assert not kept.dropped
     assert (tmp_path / "kept.lib").read_bytes() == FORMS.read_bytes()
+
+
+OTHERS = """library (a_tt_1v00_025C) {
+  nom_voltage : 1; nom_temperature : 25;
+  k_volt_cell_rise : -0.4;
+  k_temp_cell_rise : 0.0;
+  default_max_transition : 1.5;
+  default_fanout_load : 1;
+  driver_model : "ramp";
+  operating_conditions (typical) { voltage : 1; temperature : 25; }
+  operating_conditions (hot) { voltage : 1; temperature : 125; }
+  default_operating_conditions : typical;
+  scaling_factors (mine) { k_volt_fall_power : 0.2; k_temp_fall_power : 0; }
+  cell (X) {
+    scaling_factors : mine;
+    pin (Y) {
+      rise_capacitance_range (0.1, 0.2);
+      min_pulse_width_low : 0.3;
+      electromigration () { em_max_toggle_rate (e) { values ("1"); } }
+      timing () { related_pin : "A";
+        cell_rise (scalar) { values ("0.5"); }
+        retaining_rise (scalar) { values ("0.4"); }
+        retain_rise_slew (scalar) { values ("0.1"); }
+        cell_degradation (d) { values ("0.7"); }
+      }
+    }
+  }
+  scaled_cell (X, typical) { pin (Y) { capacitance : 4; } }
+  scaled_cell (X, hot) { pin (Y) { timing () { retaining_rise (scalar) { values ("0.45"); } } } }
+}
+"""
+
+
+def test_what_nobody_fills_does_not_pass_as_another_corners(tmp_path: Path) -> None:
+    path = tmp_path / "others.lib"
+    path.write_text(OTHERS)
+    library = liberty.read(path, cache=False)
+    assert not liberty.write(scaled(library, 2), tmp_path / "same.lib").dropped, "its own corner keeps all"
+    filled = replace(scaled(library, 2), corner=SLOW, name="a_ss_1v60_n40C")
+    report = liberty.write(filled, tmp_path / "out.lib", note="filled")
+    assert dict(report.dropped) == {
+        "k_volt_cell_rise": 1, "k_volt_fall_power": 1, "rise_capacitance_range": 1, "electromigration": 1, "retaining_rise": 1,
+        "retain_rise_slew": 1, "cell_degradation": 1, "scaled_cell": 1,
+    }  # fmt: skip
+    assert dict(report.carried) == {
+        "k_temp_cell_rise": 1, "default_max_transition": 1, "default_fanout_load": 1, "scaling_factors": 1, "min_pulse_width_low": 1,
+        "scaled_cell": 1,
+    }  # fmt: skip
+    text = (tmp_path / "out.lib").read_text()
+    assert "scaled_cell (X, hot)" in text
+    assert 'values ("0.45")' in text
+    assert "filled; of the template's corner and dropped: 1 cell_degradation, 1 electromigration, 1 k_volt_cell_rise," in text
+    new = [line[1:].split()[0] for line in changed_lines(OTHERS, text) if line.startswith("+")]
+    own = ["library", "comment", "nom_voltage", "operating_conditions", "default_operating_conditions"]
+    assert new == [*own, "scaling_factors", "cell_rise"]
+    kept = liberty.write(filled, tmp_path / "kept.lib", keep_unfilled=True)
+    assert not kept.dropped
+    assert kept.carried["retaining_rise"] == 1
 
 
 def test_a_header_that_contradicts_itself_stays_as_it_is(tmp_path: Path) -> None:

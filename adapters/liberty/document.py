@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eda_plugin.adapters.liberty.axes import INDICES
 from eda_plugin.adapters.liberty.header import PINS, STATE, read_cells, read_corner, read_header
@@ -98,6 +99,11 @@ class Document:
         A group counts once, under its own name: what is inside it is not counted again.
         """
         index = self.index
+        return dict(Counter(index.names[name] for name in index.name[self.uninterpreted_rows()].tolist()).most_common())
+
+    def uninterpreted_rows(self) -> NDArray[np.int64]:
+        """Rows of the groups and attributes that ``uninterpreted`` counts."""
+        index = self.index
         last = int(np.searchsorted(index.start, index.end[self.row]))
         opened = np.zeros(len(index) + 1, dtype=bool)  # groups whose statements are looked at one by one
         opened[self.row] = True
@@ -105,8 +111,7 @@ class Document:
             opened[row] = opened[row] or opened[int(index.parent[row])]
         known = np.isin(index.name, [index.ids[name] for name in _ATTRIBUTES if name in index.ids]) & (index.kind != GROUP)
         rows = np.flatnonzero(opened[index.parent] & ~known & ~opened[:-1])
-        rows = rows[(rows > self.row) & (rows < last)]
-        return dict(Counter(index.names[name] for name in index.name[rows].tolist()).most_common())
+        return rows[(rows > self.row) & (rows < last)]
 
 
 def library_rows(source: Source) -> list[int]:

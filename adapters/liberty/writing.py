@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.adapters.liberty.axes import INDICES, axis_unit
-from eda_plugin.adapters.liberty.ccs import drop_models
 from eda_plugin.adapters.liberty.corner_text import follow_corner, put_note, stated_corner
 from eda_plugin.adapters.liberty.document import Document, library_rows
 from eda_plugin.adapters.liberty.edit import SPELLING, Edits, spelled
 from eda_plugin.adapters.liberty.header import homes
 from eda_plugin.adapters.liberty.scan import COMPLEX
 from eda_plugin.adapters.liberty.source import load
+from eda_plugin.adapters.liberty.unfilled import carried_numbers, drop_unfilled
 from eda_plugin.domain import Library, TableKey
 from eda_plugin.domain.quantity import group_of, si_unit
 from eda_plugin.errors import TableError, UserError
@@ -34,13 +34,17 @@ _WORD = re.compile(rb'/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/|([^\s,"\\/]++)')
 
 @dataclass(frozen=True)
 class WriteReport:
-    """What writing did: tables and numbers whose text was changed, inserted where the template had none, left as they were spelled; and
-    how many groups of each name were dropped because they hold another corner's models."""
+    """What writing did: tables and numbers whose text was changed, inserted where the template had none, left as they were spelled.
+
+    Where the corner is not the template's: how many groups and attributes of each name were ``dropped`` because they hold for that corner
+    only, and how many that hold numbers and are not interpreted were ``carried`` over from it.
+    """
 
     replaced: int = 0
     inserted: int = 0
     kept: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
+    carried: Mapping[str, int] = field(default_factory=dict)
 
 
 def write(
@@ -50,14 +54,15 @@ def write(
     template: str | Path | Document | None = None,
     note: str = "",
     corner_attributes: bool = True,
-    keep_ccs: bool = False,
+    keep_unfilled: bool = False,
 ) -> WriteReport:
     """Write a library as Liberty, compressed where ``out`` ends in ``.gz`` or ``.xz``. Nothing is left behind on an error.
 
     ``template`` is the text that the numbers go into, by default the file that the library was read from. A number that the template
     already says (as float64) keeps its spelling, others get nine significant digits. ``corner_attributes``: library name, operating
     conditions, nominal values and supply rails follow ``library.corner``. ``note`` goes into the library's comment. Where the corner is
-    not the template's, current-source models and LVF tables that the library lacks are dropped, the former unless ``keep_ccs``.
+    not the template's, LVF tables that the library lacks are dropped, and so is, unless ``keep_unfilled``, all that holds for its
+    corner and nobody fills (module ``unfilled`` lists it); the report and the note say what.
     Pins that share one group (``pin (A B)``) share its text: the first one's numbers are written.
 
     Raises ``TableError`` for a value that is missing or not finite, ``UserError`` for a table that has no place in the template.
@@ -67,17 +72,25 @@ def write(
     writer = _Writer(document, library, edits)
     writer.run()
     dropped: Counter[str] = Counter()
+    carried: Mapping[str, int] = {}
     if stated_corner(document) not in (None, library.corner):
-        dropped = drop_models(document, edits, keep_ccs, writer.placed)
+        rows = drop_unfilled(document, edits, writer.placed, keep=keep_unfilled)
+        dropped, carried = Counter(map(document.index.name_of, rows)), carried_numbers(document, rows)
     if corner_attributes:
         follow_corner(document, edits, library.name, library.corner)
     if note:
-        put_note(document, edits, note)
+        put_note(document, edits, _with_dropped(note, dropped))
     data = edits.apply() if len(edits) or document.source.includes else document.text
     path = Path(out)
     with replace_atomically(path) as part:
         part.write_bytes(_compressed(data, path.suffix))
-    return WriteReport(writer.replaced, writer.inserted, writer.kept, dict(dropped))
+    return WriteReport(writer.replaced, writer.inserted, writer.kept, dict(dropped), carried)
+
+
+def _with_dropped(note: str, dropped: Mapping[str, int]) -> str:
+    """The note, and what the reader of the library would look for in vain."""
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(dropped.items()))
+    return f"{note}; of the template's corner and dropped: {counts}" if counts else note
 
 
 def _document(library: Library, template: str | Path | Document | None) -> Document:
