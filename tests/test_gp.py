@@ -1,0 +1,97 @@
+"""The Gaussian process over points, against brute force."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from eda_plugin.models.gp import GPSettings, Hyper, Process, fit_hyper, solve
+
+Floats = NDArray[np.float64]
+PLAIN = GPSettings(steps=25, degrees=1e9)  # so many degrees of freedom that no point is weighted down
+
+
+def data(n: int, seed: int = 1) -> tuple[NDArray[np.float32], Floats, NDArray[np.int64]]:
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (n, 3)).astype(np.float32)
+    kind = rng.integers(0, 2, n)
+    y = np.sin(2 * x[:, 0].astype(float)) + 0.3 * kind * x[:, 1] + 0.05 * rng.standard_normal(n)
+    return x, y, kind
+
+
+def hyper(noise: float = 0.05) -> Hyper:
+    tie = torch.linalg.cholesky(0.6 * torch.eye(2, dtype=torch.float64) + 0.4)
+    return Hyper(torch.zeros(3, dtype=torch.float64), tie, torch.full((2,), float(np.log(noise)), dtype=torch.float64), 0.0)
+
+
+def brute(x: Floats, y: Floats, kind: NDArray[np.int64], noise: Floats, at: Floats, at_kind: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Mean and variance by the text book, pair by pair."""
+    tie = (hyper().kinds @ hyper().kinds.T).numpy()
+
+    def kernel(a: Floats, ka: int, b: Floats, kb: int) -> float:
+        d = float(np.sqrt(5 * ((a - b) ** 2).sum()))
+        return float(tie[ka, kb] * (1 + d + d * d / 3) * np.exp(-d))
+
+    K = np.array([[kernel(x[i], kind[i], x[j], kind[j]) for j in range(len(x))] for i in range(len(x))]) + np.diag(noise)
+    k = np.array([[kernel(at[i], at_kind[i], x[j], kind[j]) for j in range(len(x))] for i in range(len(at))])
+    variance = np.array([kernel(at[i], at_kind[i], at[i], at_kind[i]) for i in range(len(at))]) - np.einsum(
+        "ij,ji->i", k, np.linalg.solve(K, k.T)
+    )
+    return k @ np.linalg.solve(K, y), variance
+
+
+def test_leave_one_out_is_what_refits_give() -> None:
+    x, y, kind = data(30)
+    solved = solve(x, y, kind, hyper(), 0, PLAIN)
+    for left in range(len(y)):
+        rest = np.delete(np.arange(len(y)), left)
+        mean, variance = brute(x[rest].astype(float), y[rest], kind[rest], solved.noise[rest], x[[left]].astype(float), kind[[left]])
+        assert solved.left_out[left] == pytest.approx(y[left] - mean[0], abs=2e-5)
+        assert solved.left_out_variance[left] == pytest.approx(variance[0] + solved.noise[left], rel=1e-3)
+
+
+def test_prediction_is_the_text_book_s() -> None:
+    x, y, kind = data(40)
+    at, _, at_kind = data(15, seed=2)
+    solved = solve(x, y, kind, hyper(), 0, replace(PLAIN, batch=4))
+    mean, variance = solved.predict(at, at_kind)
+    expected, spread = brute(x.astype(float), y, kind, solved.noise, at.astype(float), at_kind)
+    np.testing.assert_allclose(mean, expected, atol=1e-4)
+    np.testing.assert_allclose(variance, np.maximum(spread, 1e-6), atol=1e-3)
+
+
+def test_an_odd_point_is_weighted_down() -> None:
+    x, y, kind = data(60)
+    y[7] += 10.0
+    robust, plain = (solve(x, y, kind, hyper(), 0, GPSettings(degrees=degrees)) for degrees in (4.0, 1e9))
+    assert robust.noise[7] > 3 * plain.noise[7]
+
+    def error(solved: Process) -> float:
+        clean, truth, code = data(200, seed=3)
+        return float(np.abs(solved.predict(clean, code)[0] - truth).mean())
+
+    assert error(robust) < error(plain)
+
+
+def test_likelihood_finds_the_feature_that_matters_and_beats_the_mean() -> None:
+    x, y, kind = data(200)
+    y = np.sin(3 * x[:, 0].astype(float))
+    found = fit_hyper(x, y, kind, 2, 0, PLAIN)
+    assert int(found.length.argmin()) == 0
+    solved = solve(x, y, kind, found, 0, PLAIN)
+    at, _, code = data(50, seed=4)
+    mean, _ = solved.predict(at, code)
+    assert np.abs(mean - np.sin(3 * at[:, 0].astype(float))).mean() < 0.1
+
+
+def test_the_same_seed_gives_the_same_and_a_subset_is_taken_of_many() -> None:
+    x, y, kind = data(80)
+    settings = replace(PLAIN, subset=40, largest=50, steps=5)
+    pairs = [solve(x, y, kind, fit_hyper(x, y, kind, 2, 3, settings), 3, settings) for _ in range(2)]
+    assert len(pairs[0].rows) == 50
+    assert np.array_equal(pairs[0].rows, pairs[1].rows)
+    assert np.array_equal(pairs[0].predict(x, kind)[0], pairs[1].predict(x, kind)[0])
