@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 import shlex
 import subprocess
@@ -25,6 +24,7 @@ PAGES = (
     "examples/README.md",
     "examples/format_plugin/README.md",
 )
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -45,7 +45,10 @@ def test_readme_program_gives_its_output(repository: Path, tmp_path: Path) -> No
     (tmp_path / "program.py").write_text(program, encoding="utf-8")
     ran = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert doctest.OutputChecker().check_output(expected, ran.stdout, doctest.ELLIPSIS), ran.stdout
+    assert NUMBER.sub("#", ran.stdout) == NUMBER.sub("#", expected), ran.stdout
+    assert [float(found) for found in NUMBER.findall(ran.stdout)] == pytest.approx(
+        [float(found) for found in NUMBER.findall(expected)], rel=0.3
+    )
     assert (tmp_path / "filled.lib").stat().st_size > 10_000
 
 
