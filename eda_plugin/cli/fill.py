@@ -126,7 +126,7 @@ def _chosen(entry: object) -> str:
         return str(entry)
     model, scores = str(entry["model"]), entry.get("held_out_error_pct", entry.get("left_out_error_pct"))
     score = scores.get(model) if isinstance(scores, Mapping) else scores
-    return f"{model}; {score:.2g} % off on held-out values" if isinstance(score, float) else model
+    return f"{model}; {score:.3g} % off on held-out values" if isinstance(score, float) else model
 
 
 def _short(value: object) -> str:
