@@ -31,10 +31,15 @@ class Case:
 
 def same_library(one: Library, other: Library) -> bool:
     """Bit for bit: keys, values, origins and intervals."""
-    pairs = [(one.values, other.values), (one.origin, other.origin), (one.lower, other.lower), (one.upper, other.upper)]
-    return one.keys == other.keys and all(
-        (a is None) == (b is None) and (a is None or b is None or np.array_equal(a, b, equal_nan=True)) for a, b in pairs
-    )
+    if one.keys != other.keys or not np.array_equal(one.origin, other.origin):
+        return False
+    for a, b in ((one.values, other.values), (one.lower, other.lower), (one.upper, other.upper)):
+        if a is None or b is None:
+            if a is not b:
+                return False
+        elif not np.array_equal(a, b, equal_nan=True):
+            return False
+    return True
 
 
 def _copy(library: Library) -> Library:

@@ -1,0 +1,178 @@
+"""Weights over the anchors, and the prediction of a corner where nothing was simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from synthetic import ANCHORS, TARGET, anchors_of, build
+
+from eda_plugin.domain import Corner
+from eda_plugin.models import zeroshot
+from eda_plugin.models.corner import Draw, draw_weights, held_out, interpolation_weights, kriging, nearest_weights
+from eda_plugin.models.zeroshot import Domain, ZeroShot, fit_zero_shot, magnitude
+
+Floats = NDArray[np.float64]
+LINEAR, LOG = Domain("linear"), Domain("log")
+EVERYONE = [*ANCHORS, TARGET]
+USE = np.array([True] * len(ANCHORS) + [False])
+TABLE = np.arange(10_000) // 25
+DRAW = Draw(0.4, 5e-4, 0.05, 1.0, 300.0, 2.0, trend=3, nugget=0.0)
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zeroshot, "DRAWS", 40)
+
+
+def plane(corners: Sequence[Corner]) -> Floats:
+    return np.array([2.0 - 1.5 * c.voltage + 0.003 * c.temperature for c in corners])
+
+
+def numbers(corners: Sequence[Corner]) -> Floats:
+    return np.stack([build(corner, cells=3, rest=False).values for corner in corners], axis=1)
+
+
+def test_kriging_weights_reproduce_constants() -> None:
+    for draw in draw_weights(20, 3, latent=False):
+        assert kriging(EVERYONE, len(ANCHORS), USE, draw).weights.sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_kriging_reproduces_its_trend() -> None:
+    volts = np.array([c.voltage for c in EVERYONE])
+    degrees = np.array([c.temperature for c in EVERYONE])
+    speed = np.array([{"ss": -1.0, "tt": 0.0, "ff": 1.0}[c.process] for c in EVERYONE])
+    threshold = (DRAW.threshold - DRAW.per_process * speed) * volts.min() - DRAW.per_degree * (degrees - 25)
+    trend = 0.3 - 1.2 * np.log(volts - threshold) + 0.4 * degrees / 100 + 0.2 * speed
+    found = kriging(EVERYONE, len(ANCHORS), USE, DRAW)
+    assert found.weights @ trend[:-1] == pytest.approx(trend[-1], abs=1e-6)
+
+
+def test_kriging_without_a_nugget_goes_through_the_data() -> None:
+    again = [*ANCHORS, ANCHORS[4]]
+    found = kriging(again, len(ANCHORS), USE, DRAW)
+    np.testing.assert_allclose(found.weights, np.eye(len(ANCHORS))[4], atol=1e-6)
+    assert found.sd == pytest.approx(0.0, abs=1e-3)
+    assert kriging(EVERYONE, len(ANCHORS), USE, DRAW).sd > found.sd
+
+
+def test_interpolation_reproduces_planes_of_voltage_and_temperature() -> None:
+    values = plane(EVERYONE)
+    weights = interpolation_weights(EVERYONE, len(ANCHORS), USE)
+    assert weights @ values[:-1] == pytest.approx(values[-1], abs=1e-9)
+    own = np.array([corner.process == TARGET.process for corner in ANCHORS])
+    assert not weights[~own].any()  # four corners of the target's process are enough
+
+
+def test_the_nearest_corner_is_of_the_same_process() -> None:
+    weights = nearest_weights(EVERYONE, len(ANCHORS), USE)
+    assert weights.sum() == 1.0
+    assert ANCHORS[int(weights.argmax())] in {
+        Corner("ss", 0.8, -40),
+        Corner("ss", 0.9, 100),
+        Corner("ss", 0.9, -40),
+        Corner("ss", 0.8, 100),
+    }
+
+
+def test_process_names_without_a_convention_work() -> None:
+    strange = [Corner(f"lot{'ab'[n % 2]}", c.voltage, c.temperature) for n, c in enumerate(EVERYONE)]
+    values = plane(strange)
+    assert interpolation_weights(strange, len(ANCHORS), USE) @ values[:-1] == pytest.approx(values[-1])
+    assert kriging(strange, len(ANCHORS), USE, DRAW).weights @ values[:-1] == pytest.approx(values[-1], rel=0.1)
+
+
+def test_held_out_predicts_each_anchor_from_the_others() -> None:
+    values = np.random.default_rng(0).random((5, 4))
+    weights = [np.random.default_rng(a).random(3) for a in range(4)]
+    found = held_out(values, weights)
+    for a in range(4):
+        np.testing.assert_allclose(found[:, a], np.delete(values, a, axis=1) @ weights[a])
+
+
+def test_domains_are_inverse_and_odd() -> None:
+    z = np.array([-3.0, -1e-3, 0.0, 1e-3, 2.0])
+    for domain in (LINEAR, LOG):
+        np.testing.assert_allclose(domain.backward(domain.forward(z)), z, rtol=1e-12)
+        np.testing.assert_allclose(domain.forward(-z), -domain.forward(z))
+
+
+def test_magnitude_has_a_floor_and_is_never_zero() -> None:
+    assert magnitude(np.zeros((3, 2))).min() > 0
+    found = magnitude(np.array([[1.0, -1.0], [1e-9, 1e-9], [2.0, 2.0]]))
+    assert found.tolist() == pytest.approx([1.0, 0.1, 2.0])
+
+
+def fit(values: Floats, corners: Sequence[Corner] = ANCHORS, target: Corner = TARGET, **options: object) -> ZeroShot:
+    """``values`` (m, A) of the anchors in tables of 25."""
+    options = {"domains": (LINEAR, LOG), "floor": 0.1, "seed": 0, **options}
+    return fit_zero_shot(values, TABLE[: len(values)], corners, target, **options)  # type: ignore[arg-type]
+
+
+def test_it_is_better_than_the_nearest_corner_and_chosen_by_held_out_error() -> None:
+    values = numbers(EVERYONE)
+    values, truth = values[:, :-1], values[:, -1]
+    found, nearest = fit(values), fit(values, only="nearest")
+
+    def error(zero: ZeroShot) -> float:
+        return float(np.abs(zero.mean / truth - 1).mean())
+
+    assert error(found) < 0.5 * error(nearest)
+    assert found.scores[found.chosen] == min(found.scores.values())
+    assert list(nearest.scores) == ["nearest"]
+    assert np.isclose(nearest.mean[:, None], values, rtol=1e-12, atol=0).all(axis=0).sum() == 1  # one anchor's numbers
+
+
+def test_the_same_seed_gives_the_same() -> None:
+    values = numbers(ANCHORS)
+    assert np.array_equal(fit(values).mean, fit(values).mean)
+
+
+def test_intervals_cover_targets() -> None:
+    held = []
+    for target in (TARGET, Corner("tt", 0.95, 60), Corner("ff", 0.9, 25), Corner("ss", 0.85, 80)):
+        values = numbers([*ANCHORS, target])
+        found = fit(values[:, :-1], target=target)
+        half = found.half(TABLE[: len(values)], 0.9)
+        assert (half > 0).all()
+        assert (found.half(TABLE[: len(values)], 0.99) >= half).all()
+        held.append(float((np.abs(values[:, -1] - found.mean) <= half).mean()))
+    assert np.mean(held) >= 0.75  # all errors of one target go together: four targets tell no more than this
+
+
+def test_weights_learnt_elsewhere_are_used_where_they_are_better() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.random((200, len(ANCHORS))) + 1.0  # corners tell nothing of these, the mixture does
+    mixture = [np.full(len(ANCHORS), 1 / len(ANCHORS)), *(np.full(len(ANCHORS) - 1, 1 / (len(ANCHORS) - 1)) for _ in ANCHORS)]
+    found = fit(values, informed=mixture)
+    assert "ridge on simulated delays" in found.scores
+    assert found.scores["ridge on simulated delays"] < found.scores["nearest"]
+
+
+def test_one_anchor_gives_its_own_numbers_and_a_wide_interval() -> None:
+    values = numbers([ANCHORS[0]])
+    found = fit(values, ANCHORS[:1])
+    np.testing.assert_array_equal(found.mean, values[:, 0])
+    assert (found.half(np.zeros(len(values), dtype=np.int64), 0.9) >= 0.5 * np.abs(found.mean)).all()
+
+
+def test_two_anchors_give_the_nearer_one() -> None:
+    corners = (Corner("ss", 0.9, 25), Corner("ss", 0.6, 100))
+    values = numbers(corners)
+    found = fit(values, corners)
+    np.testing.assert_allclose(found.mean, values[:, 0], rtol=1e-12)
+    assert found.chosen == "nearest"
+
+
+def test_an_extrapolation_is_bounded_by_the_anchors_range() -> None:
+    values = numbers(ANCHORS)
+    found = fit(values, ANCHORS, Corner("ss", 0.45, -40))
+    low, high = values.min(axis=1), values.max(axis=1)
+    assert np.isfinite(found.mean).all()
+    assert (found.mean <= high * (high / low) * 1.01).all()  # as much again, on the logarithmic scale
+
+
+def test_anchors_of_the_synthetic_truth_are_libraries_of_one_structure() -> None:
+    assert len({library.keys for library in anchors_of(ANCHORS[:3], cells=2)}) == 1
