@@ -11,11 +11,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from eda_plugin.data.dataset import align
 from eda_plugin.domain import Arc, Axis, Corner, Library, Origin, Points, Table, TableKey, blank, process_axes, timing_quantities
-from eda_plugin.domain.quantity import group_of
+from eda_plugin.domain.quantity import TIMING, group_of
+from eda_plugin.models.features import PointTable, gather
 from eda_plugin.models.plan import plan_points
 
-__all__ = ["ANCHORS", "TARGET", "anchors_of", "build", "measure", "perturbed", "template_of"]
+__all__ = ["ANCHORS", "TARGET", "anchors_of", "build", "measure", "perturbed", "points_of", "template_of"]
 
 Floats = NDArray[np.float64]
 SLEW, LOAD = "input_net_transition", "total_output_net_capacitance"
@@ -126,6 +128,14 @@ def measure(truth: Library, anchors: Sequence[Library], count: int, seed: int = 
             at = tuple(int(np.argmin(np.abs(axis.values - x))) for axis, x in zip(table.axes, plan.index[n], strict=False))
             answers[row, n] = table.values[at]
     return replace(plan, delay=answers[0], transition=answers[1])
+
+
+def points_of(anchors: Sequence[Library], truth: Library) -> tuple[PointTable, Floats]:
+    """Delay and transition point by point as the models see them, and the true value (M,) of each."""
+    aligned = align(anchors, template_of(truth), truth.corner)
+    kinds = np.array([TIMING.index(key.quantity) if key.quantity in TIMING else -1 for key in aligned.template.keys])
+    points = gather(aligned.blocks(aligned.rows_of("timing")), kinds, 1e-13)
+    return points, truth.values[points.flat]
 
 
 def perturbed(library: Library, share: float, seed: int) -> Library:

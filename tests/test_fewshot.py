@@ -1,0 +1,164 @@
+"""The mean of a corner of which a few points were simulated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
+
+from eda_plugin.models.features import PointTable, point_features, without_holes
+from eda_plugin.models.fewshot import FewShot, Layer, correlation, fit_few_shot, inside_tables, ridge
+from eda_plugin.models.gp import GPSettings
+from eda_plugin.models.others import informed_weights, latent_coordinates
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+FLOOR = 1e-12
+
+
+@pytest.fixture(scope="module")
+def case() -> tuple[PointTable, Floats, Index]:
+    """Points, the truth, and one measured point a table."""
+    anchors = [perturbed(library, 0.004, seed) for seed, library in enumerate(anchors_of(ANCHORS[:6], rest=False))]
+    points, truth = points_of(anchors, perturbed(build(TARGET, rest=False), 0.01, 99))
+    rng = np.random.default_rng(0)
+    known = points.first[:-1] + rng.integers(0, np.diff(points.first))
+    return points, truth, known
+
+
+def fit(case: tuple[PointTable, Floats, Index], layer: Layer = "process") -> FewShot:
+    points, truth, known = case
+    columns, where = np.arange(points.anchors.shape[1]), np.arange(len(points))
+    zero = points.anchors.mean(axis=1)
+    return fit_few_shot(points, columns, zero, known, truth[known], FLOOR, where=where, seed=0, settings=GPSettings(steps=15), layer=layer)
+
+
+def test_ridge_leave_one_out_is_what_refits_give() -> None:
+    """The strength is chosen once; with it, each point is predicted by a fit that never saw it."""
+    rng = np.random.default_rng(1)
+    Z, kind, known = rng.random((60, 4)) + 0.5, np.zeros(60, dtype=np.int64), np.arange(40)
+    zero = Z.mean(axis=1)
+    y = Z[:40] @ np.array([0.4, 0.1, 0.7, -0.2]) + 0.02 * rng.standard_normal(40)
+    _, left = ridge(Z, zero, y, kind, known, np.full(40, 0.1))
+    weight = 1 / np.maximum(np.abs(y), 0.1)
+    X, t = np.column_stack([Z[:40], zero[:40]]) * weight[:, None], (y - zero[:40]) * weight
+    top = np.linalg.svd(X, compute_uv=False)[0] ** 2
+
+    def brute(strength: float) -> Floats:
+        out = np.empty(40)
+        for n in range(40):
+            rest = np.delete(np.arange(40), n)
+            w = np.linalg.solve(X[rest].T @ X[rest] + strength * top * np.eye(5), X[rest].T @ t[rest])
+            out[n] = (t[n] - X[n] @ w) / weight[n]
+        return out
+
+    errors = [float(np.abs(left - brute(10.0**power)).max()) for power in range(-7, 2)]
+    assert min(errors) < 1e-6
+
+
+def test_ridge_finds_the_mixture_and_keeps_to_the_prior_of_quantities_that_nobody_measured() -> None:
+    rng = np.random.default_rng(2)
+    Z, kind = rng.random((100, 3)) + 0.5, np.repeat([0, 1], 50)
+    truth, zero = Z @ np.array([0.2, 0.3, 0.5]), Z[:, 0]
+    out, left = ridge(Z, zero, truth[:40], kind, np.arange(40), np.full(40, 0.1))
+    np.testing.assert_allclose(out[:50], truth[:50], rtol=1e-3)
+    assert np.abs(left).max() < 1e-2
+    np.testing.assert_array_equal(out[50:], zero[50:])
+
+
+def test_correlation_falls_with_distance_and_is_a_covariance(case: tuple[PointTable, Floats, Index]) -> None:
+    points = case[0]
+    grid = points.of_tables(np.array([3]))
+    K = correlation(points, grid, grid)
+    np.testing.assert_allclose(np.diag(K), 1.0)
+    assert np.linalg.eigvalsh(K).min() > 0
+    assert K[0, 1] > K[0, 2] > K[0, 3]  # along the load
+    assert K[0, 1] > K[0, 5]  # the next load is nearer than the next slew
+
+
+def test_inside_tables_is_plain_kriging_table_by_table(case: tuple[PointTable, Floats, Index]) -> None:
+    points, _, known = case
+    known = np.concatenate([known[:3], known[:2] + 1])
+    residual, noise = np.arange(1.0, 6.0), np.full(5, 0.2)
+    where = np.random.default_rng(0).permutation(len(points))
+    found = inside_tables(points, known, residual, noise, where)
+    for n in (0, 1, 2, 3, 50, 700):
+        own = np.flatnonzero(points.table[known] == points.table[where[n]])
+        expected = 0.0
+        if len(own):
+            K = correlation(points, known[own], known[own]) + 0.2 * np.eye(len(own))
+            expected = float(correlation(points, where[[n]], known[own])[0] @ np.linalg.solve(K, residual[own]))
+        assert found[n] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("layer", get_args(Layer))
+def test_each_layer_improves_on_no_simulations_and_knows_its_error(case: tuple[PointTable, Floats, Index], layer: Layer) -> None:
+    points, truth, known = case
+    found = fit(case, layer)
+    rest = np.setdiff1d(np.arange(len(points)), known)
+
+    def error(values: Floats) -> float:
+        return float(np.abs(values[rest] / truth[rest] - 1).mean())
+
+    assert error(found.mean) < 0.2 * error(points.anchors.mean(axis=1))
+    told = float(np.abs(found.left_out / truth[known]).mean())
+    assert 0.5 < told / error(found.mean) < 2.0
+    assert np.array_equal(found.mean, fit(case, layer).mean)
+
+
+def test_the_tables_own_points_help(case: tuple[PointTable, Floats, Index]) -> None:
+    points, truth, known = case
+    found, plain = fit(case), fit(case, "none")
+    rest = np.setdiff1d(np.arange(len(points)), known)
+    own, none, ridge_alone = (
+        float(np.abs(mean[rest] / truth[rest] - 1).mean()) for mean in (found.mean, found.mean - found.own, plain.mean)
+    )
+    assert own < none
+    assert own < 0.9 * ridge_alone
+
+
+def test_few_points_leave_the_ridge_alone(case: tuple[PointTable, Floats, Index]) -> None:
+    points, truth, known = case
+    found = fit((points, truth, known[:20]))
+    assert found.hyper is None
+    np.testing.assert_array_equal(found.mean, found.base)
+
+
+def test_features_are_finite_standard_and_of_the_chosen_anchors(case: tuple[PointTable, Floats, Index]) -> None:
+    points = case[0]
+    columns = np.array([0, 2, 3])
+    X = point_features(points, columns, points.anchors.mean(axis=1))
+    assert np.isfinite(X).all()
+    assert np.abs(X).max() <= 6.0
+    assert np.abs(X.mean(axis=0)).max() < 0.1
+    other = points.anchors.copy()
+    other[:, 1] *= 7.0  # an anchor that is left out must not tell
+    again = replace(points, anchors=other)
+    np.testing.assert_array_equal(point_features(again, columns, points.anchors.mean(axis=1)), X)
+
+
+def test_a_hole_is_the_anchors_usual_ratio_times_the_others() -> None:
+    rng = np.random.default_rng(0)
+    size = rng.random(50) + 0.1
+    whole = size[:, None] * np.array([1.0, 0.5, 2.0])
+    holed = whole.copy()
+    holed[3, 1] = holed[4, 2] = np.nan
+    filled = without_holes(holed)
+    np.testing.assert_array_equal(filled[~np.isnan(holed)], whole[~np.isnan(holed)])
+    assert filled[3, 1] == pytest.approx(whole[3, 1], rel=0.35)
+    assert filled[4, 2] == pytest.approx(whole[4, 2], rel=0.9)
+    assert np.isfinite(without_holes(np.array([[np.nan, 0.0], [np.nan, 1.0]]))).all()
+
+
+def test_measured_delays_say_where_the_target_lies(case: tuple[PointTable, Floats, Index]) -> None:
+    points, _, known = case
+    anchors = points.anchors[known]
+    latent = latent_coordinates(points, known, anchors[:, 2])
+    np.testing.assert_allclose(latent[-1], latent[2], atol=1e-9)
+    weights = informed_weights(points, known, 0.3 * anchors[:, 1] + 0.7 * anchors[:, 4], strength=1e-9)
+    assert len(weights) == 7
+    np.testing.assert_allclose(anchors @ weights[0], 0.3 * anchors[:, 1] + 0.7 * anchors[:, 4], rtol=1e-2)

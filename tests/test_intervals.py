@@ -1,0 +1,90 @@
+"""Error scales and conformal factors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
+
+from eda_plugin.config import NullProgress
+from eda_plugin.models.fewshot import fit_few_shot
+from eda_plugin.models.gp import GPSettings
+from eda_plugin.models.intervals import Factors, conformal, error_features, fit_scale
+from eda_plugin.models.pseudo import choose_stand_ins, rehearse
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+def test_exchangeable_scores_are_covered_in_every_group(coverage: float) -> None:
+    rng = np.random.default_rng(0)
+    scale = np.exp(rng.normal(size=12_000))
+    kind = rng.integers(0, 3, len(scale))
+    error = scale * rng.standard_t(4, len(scale)) * np.array([1.0, 2.0, 0.5])[kind]
+    own, new = slice(0, 6_000), slice(6_000, None)
+    factors = conformal(error[own], scale[own], kind[own], 3, coverage)
+    held = np.abs(error[new]) <= factors.of(kind[new], scale[new]) * scale[new]
+    assert held.mean() == pytest.approx(coverage, abs=0.02)
+    for code in range(3):
+        assert held[kind[new] == code].mean() == pytest.approx(coverage, abs=0.035)
+
+
+def test_the_guarantee_holds_on_average_over_small_calibrations() -> None:
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(300):
+        score = rng.exponential(size=80)
+        factors = conformal(score[:79], np.ones(79), np.zeros(79, dtype=np.int64), 1, 0.9)
+        held.append(score[79] <= factors.value[0, 0])
+    assert 0.86 <= np.mean(held) <= 0.96
+
+
+def test_a_group_of_few_takes_the_factor_of_all() -> None:
+    rng = np.random.default_rng(2)
+    kind = np.array([0] * 100 + [1] * 5)
+    factors = conformal(rng.standard_normal(105), np.ones(105), kind, 3, 0.9)
+    assert factors.value[1] == factors.value[2]
+    assert np.isfinite(factors.value).all()
+
+
+def test_factors_are_looked_up_by_kind_and_class() -> None:
+    factors = Factors(np.array([1.0, 2.0]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    found = factors.of(np.array([0, 0, 1, 1]), np.array([0.5, 1.5, 1.5, 9.0]))
+    assert found.tolist() == [1.0, 2.0, 5.0, 6.0]
+
+
+def test_the_scale_follows_the_errors() -> None:
+    rng = np.random.default_rng(3)
+    features = rng.random((4_000, 2))
+    error = np.where(features[:, 0] > 0.5, 0.1, 0.001) * rng.standard_normal(4_000)
+    scale = fit_scale(features, error, 0).predict(np.array([[0.25, 0.5], [0.75, 0.5]]))
+    assert scale[1] > 30 * scale[0]
+    assert np.array_equal(scale, fit_scale(features, error, 0).predict(np.array([[0.25, 0.5], [0.75, 0.5]])))
+
+
+def test_what_is_known_of_a_measured_point_leaves_out_its_own_answer() -> None:
+    points, truth = points_of(anchors_of(ANCHORS[:5], rest=False, cells=4), perturbed(build(TARGET, rest=False, cells=4), 0.01, 9))
+    known = points.first[:-1] + 3
+    columns, where = np.arange(5), np.arange(len(points))
+    fit = fit_few_shot(
+        points, columns, points.anchors[:, 0], known, truth[known], 1e-12, where=where, seed=0, settings=GPSettings(), layer="none"
+    )
+    inside, outside = error_features(points, columns, fit, at_known=True), error_features(points, columns, fit)
+    assert inside.shape == (len(known), 12)
+    assert outside.shape == (len(points), 12)
+    assert np.isnan(inside[:, [1, 9, 10, 11]]).all()
+    assert np.isfinite(outside).all()
+
+
+def test_a_stand_in_is_like_the_target_and_is_judged_where_its_truth_is_known() -> None:
+    chosen = choose_stand_ins(ANCHORS, TARGET, np.zeros(len(ANCHORS)), 3)
+    assert {ANCHORS[a].process for a in chosen} == {"ss"}
+    assert choose_stand_ins(ANCHORS, TARGET, np.eye(len(ANCHORS))[chosen[0]], 1) != chosen[:1]  # its axes end too early
+    points, _ = points_of(anchors_of(ANCHORS[:5], rest=False, cells=4), build(TARGET, rest=False, cells=4))
+    known = points.first[:-1] + 3
+    found = rehearse(
+        points, ANCHORS, 4, points.anchors[:, 0], known, 1e-12, np.array([0, 5]),
+        seed=0, settings=GPSettings(), layer="none", device="cpu", stage=NullProgress(),
+    )  # fmt: skip
+    assert found.columns.tolist() == [0, 1, 2, 3]
+    assert np.isnan(found.error).sum() == 2  # what was given
+    share = (points.anchors[found.fit.where, 4] - found.fit.mean) / found.fit.unit[found.fit.where]
+    np.testing.assert_array_equal(found.error[np.isfinite(found.error)], share[np.isfinite(found.error)])
