@@ -16,7 +16,7 @@ from eda_plugin.config import NullProgress
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.errors import FindingsError, ParseError, UserError
 from eda_plugin.flow.inputs import expand, load_first, make_template, name_at, nearest, read_corner_table, simulations
-from eda_plugin.flow.outputs import write_all
+from eda_plugin.flow.outputs import plain, write_all
 from eda_plugin.flow.planning import budget_count, check_target
 from eda_plugin.flow.session import Session
 from eda_plugin.hooks import hookimpl
@@ -132,9 +132,7 @@ def test_far_targets_are_refused_unless_told(anchors: list[Path]) -> None:
     libraries = ep.read(anchors)
     assert check_target(TARGET, libraries, extrapolate=False) == ""
     assert "expect larger errors" in check_target(Corner("ss", 1.3, 100), libraries, extrapolate=False)
-    with pytest.raises(
-        UserError, match=r"outside the anchors \(ff, ss, tt; 1\.4 to 1\.95 V; 25 to 100 degrees\), at .* --extrapolate"
-    ):
+    with pytest.raises(UserError, match=r"outside the anchors \(ff, ss, tt; 1\.4 to 1\.95 V; 25 to 100 degrees\), at .* --extrapolate"):
         check_target(Corner("ss", 0.7, 100), libraries, extrapolate=False)
     assert check_target(Corner("ss", 0.7, 100), libraries, extrapolate=True)
     assert "no anchor has the process 'sf'" in check_target(Corner("sf", 1.6, 100), libraries, extrapolate=False)
@@ -348,6 +346,13 @@ def test_outputs_are_all_written_or_none(tmp_path: Path) -> None:
         write_all([(tmp_path / "a", lambda path: path.write_text("new")), (tmp_path / "b", full)])
     assert (tmp_path / "a").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+
+
+def test_reports_hold_what_json_can(tmp_path: Path) -> None:
+    value = {1: [float("-inf"), np.float64(2.5), (np.int64(3),)], "a": np.array([np.nan, 1.0]), "b": True, "c": None, "d": tmp_path}
+    made = plain(value)
+    assert made == {"1": [None, 2.5, [3]], "a": [None, 1.0], "b": True, "c": None, "d": str(tmp_path)}
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
 
 
 def test_outputs_that_have_no_place(tmp_path: Path) -> None:

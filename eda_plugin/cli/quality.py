@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,7 @@ import click
 from eda_plugin.cli.options import PATH, Inputs, as_json, reads, session_of
 
 if TYPE_CHECKING:
+    from eda_plugin.adapters.liberty import Change
     from eda_plugin.qa.compare import Comparison
 
 __all__ = ["check", "compare"]
@@ -67,27 +71,81 @@ def check(
 @click.argument("reference", type=PATH)
 @click.option("--rtol", type=click.FloatRange(min=0), default=0.02, show_default=True, help="Relative difference of a value that is none.")
 @click.option("--atol", type=click.FloatRange(min=0), default=2e-12, show_default=True, help="The same of a time, in seconds.")
-@click.option("--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Tables to show, the worst first.")
+@click.option("--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Tables, or changes of the text, to show.")
+@click.option("--bytes", "bytes_", is_flag=True, help="Compare the texts of two Liberty files, not their numbers.")
+@click.option("--csv", "csv_", type=PATH, metavar="FILE", help="Write all that differs, the worst first, as CSV (SI units).")
 @click.option("--quiet", is_flag=True, help="Print nothing: the exit status tells.")
 @as_json
-def compare(library: Path, reference: Path, rtol: float, atol: float, limit: int, quiet: bool, json_: bool) -> None:
-    """Compare a library with a reference, table by table, the worst first. Exit status 1 where they differ."""
+def compare(
+    library: Path, reference: Path, rtol: float, atol: float, limit: int, bytes_: bool, csv_: Path | None, quiet: bool, json_: bool
+) -> None:
+    """Compare a library with a reference, table by table, the worst first. Exit status 1 where they differ.
+
+    Power, leakage and capacitance pass within the relative tolerance of the value or of their group's floor, whichever is more.
+    """
     from eda_plugin import flow
     from eda_plugin.cli.show import print_json
     from eda_plugin.errors import UserError
 
     session = session_of(quiet=quiet)
+    if bytes_:
+        found = flow.compare_text(library, reference, session=session)
+        _write_csv(csv_, ("kind", "path", "line", "reference_line", "before", "after"), map(asdict, found))
+        if json_:
+            print_json({"a": library, "b": reference, "same": not found, "counts": _kinds(found), "changes": list(map(asdict, found))})
+        elif not quiet:
+            _text_changes(found, limit)
+        click.get_current_context().exit(1 if found else 0)
     read = [flow.read(path, session=session) for path in (library, reference)]
-    for path, found in zip((library, reference), read, strict=True):
-        if len(found) != 1:
-            raise UserError(f"{path}: expected one library, found {len(found)}")
+    for path, libraries in zip((library, reference), read, strict=True):
+        if len(libraries) != 1:
+            raise UserError(f"{path}: expected one library, found {len(libraries)}")
     result = flow.compare(read[0][0], read[1][0], rtol=rtol, atol=atol, session=session)
+    _write_csv(csv_, _COLUMNS, result.rows())
     if json_:
         print_json(result.to_dict())
     elif not quiet:
         _differences(result, limit)
     if not result.passed:
         click.get_current_context().exit(1)
+
+
+_COLUMNS = (
+    "what", "cell", "pin", "related_pin", "timing_type", "timing_sense", "when", "quantity", "nth", "unit", "mean_pct", "worst_pct",
+    "outside", "index", "found", "expected",
+)  # fmt: skip
+
+
+def _write_csv(path: Path | None, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    if path is None:
+        return
+    from eda_plugin.files import replace_atomically
+
+    with replace_atomically(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _kinds(found: Sequence[Change]) -> dict[str, int]:
+    return dict(sorted(Counter(str(change.kind) for change in found).items()))
+
+
+def _text_changes(found: Sequence[Change], limit: int) -> None:
+    """Counts, then what changed outside the numbers of tables, then inside them."""
+    if not found:
+        click.echo("the same bytes")
+        return
+    click.echo(f"{len(found)} statements or gaps differ: " + ", ".join(f"{count} {kind}" for kind, count in _kinds(found).items()))
+    inside = [change for change in found if change.kind == "table"]
+    outside = [change for change in found if change.kind != "table"]
+    for title, part in (("outside the numbers of tables", outside), ("numbers of tables", inside)):
+        if part and limit:
+            click.echo(f"{title}, line (line of the reference):")
+            for change in part[:limit]:
+                click.echo(f"  {change}")
+            if len(part) > limit:
+                click.echo(f"  {len(part) - limit} more; --limit shows them")
 
 
 def _differences(result: Comparison, limit: int) -> None:

@@ -67,17 +67,9 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
 
 def print_json(value: object) -> None:
     """``value`` on standard output, NaN as null."""
-    click.echo(json.dumps(_finite(value), indent=2, default=str))
+    from eda_plugin.flow.outputs import plain
 
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and value != value:
-        return None
-    return value
+    click.echo(json.dumps(plain(value), indent=2))
 
 
 def duration(seconds: float) -> str:

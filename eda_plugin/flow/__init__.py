@@ -6,7 +6,7 @@ These functions are the Python API (``import eda_plugin as ep; ep.read(...)``); 
 from eda_plugin.flow.filling import FillResult, fill
 from eda_plugin.flow.planning import Plan, choose_corners, plan
 from eda_plugin.flow.prediction import Predictor, read_predictor, train_predictor
-from eda_plugin.flow.quality import Summary, check, compare, summarize
+from eda_plugin.flow.quality import Summary, check, compare, compare_text, summarize, uninterpreted
 from eda_plugin.flow.reading import read
 from eda_plugin.flow.session import Session
 
@@ -19,10 +19,12 @@ __all__ = [
     "check",
     "choose_corners",
     "compare",
+    "compare_text",
     "fill",
     "plan",
     "read",
     "read_predictor",
     "summarize",
     "train_predictor",
+    "uninterpreted",
 ]

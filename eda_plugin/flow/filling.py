@@ -17,7 +17,7 @@ from eda_plugin.config import FillSettings
 from eda_plugin.domain import Corner, Library, Points
 from eda_plugin.errors import FindingsError, UserError
 from eda_plugin.flow.inputs import check_anchors, check_measured, read_points, simulations
-from eda_plugin.flow.outputs import Output, write_all
+from eda_plugin.flow.outputs import Output, plain, write_all
 from eda_plugin.flow.planning import check_target, template_for
 from eda_plugin.flow.session import Session
 from eda_plugin.hooks.registries import FilledCorner
@@ -156,20 +156,13 @@ def fill(
             "simulations": simulations(blank),
             "seed": settings.seed,
             "interval": settings.interval,
-            **_plain(filled.report),
+            **{name: plain(value) for name, value in filled.report.items()},
             "origins": origin_counts(library),
             "findings": _counts(findings),
             "seconds": round(time.monotonic() - begin, 2),
         }
         session.plugins.after_fill(library, report)
         return FillResult(library, blank, anchors, findings, report, filled, session)
-
-
-def _plain(report: Mapping[str, object]) -> dict[str, object]:
-    """The model's report without NaN, which JSON does not have."""
-    unknown = (name for name, value in report.items() if isinstance(value, float) and not np.isfinite(value))
-    nested = {name: _plain(value) for name, value in report.items() if isinstance(value, Mapping)}
-    return {**report, **dict.fromkeys(unknown), **nested}
 
 
 def _gate(filled: Library, anchors: Sequence[Library], template: Library, *, strict: bool) -> tuple[Library, tuple[Finding, ...]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from eda_plugin.errors import UserError
 
-__all__ = ["Output", "write_all"]
+__all__ = ["Output", "plain", "write_all"]
 
 Output = tuple[Path, Callable[[Path], object]]
 """A file and what writes it: called with a path of the same name in another folder."""
@@ -47,3 +50,16 @@ def write_all(outputs: Sequence[Output]) -> list[Path]:
 
 def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=".eda-plugin-", dir=folder, ignore_cleanup_errors=True)
+
+
+def plain(value: object) -> object:
+    """``value`` as JSON can hold it, at any depth: no NaN or infinity (``None`` instead), text for keys, lists for sequences and arrays."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int | str | None) else str(value)

@@ -15,11 +15,11 @@ from eda_plugin.domain.quantity import group_of
 from eda_plugin.flow.session import Session
 
 if TYPE_CHECKING:
-    from eda_plugin.adapters.liberty import Places
+    from eda_plugin.adapters.liberty import Change, Places
     from eda_plugin.qa.compare import Comparison
     from eda_plugin.qa.findings import Finding
 
-__all__ = ["Summary", "check", "compare", "summarize"]
+__all__ = ["Summary", "check", "compare", "compare_text", "summarize", "uninterpreted"]
 
 
 @dataclass(frozen=True)
@@ -90,19 +90,13 @@ class _Places:
         self._known: dict[tuple[str, str], Places | None] = {}
 
     def __call__(self, library: Library, found: Finding) -> tuple[str, int] | None:
-        token = (library.source, library.name)
-        if token not in self._known:
-            self._known[token] = self._open(Path(library.source), library.name)
-        places = self._known[token]
-        return None if places is None else places.of(found.key, found.place)
-
-    @staticmethod
-    def _open(path: Path, name: str) -> Places | None:
         from eda_plugin.adapters import liberty
 
-        if not path.is_file() or not {".lib", ".liberty"} & set(path.suffixes):
-            return None
-        return liberty.Places(liberty.open_document(path, name))
+        token = (library.source, library.name)
+        if token not in self._known:
+            self._known[token] = liberty.Places(liberty.open_document(*token)) if _is_liberty(library.source) else None
+        places = self._known[token]
+        return None if places is None else places.of(found.key, found.place)
 
 
 def compare(one: Library, two: Library, *, rtol: float = 0.02, atol: float = 2e-12, session: Session | None = None) -> Comparison:
@@ -112,3 +106,24 @@ def compare(one: Library, two: Library, *, rtol: float = 0.02, atol: float = 2e-
     session = session or Session.load()
     with session.errors_told():
         return compared(one, two, rtol=rtol, atol_time=atol)
+
+
+def compare_text(path: str | Path, reference: str | Path, *, session: Session | None = None) -> list[Change]:
+    """What changed between the texts of two Liberty files, byte for byte: statements, numbers in them, blanks and comments between."""
+    from eda_plugin.adapters import liberty
+
+    session = session or Session.load()
+    with session.errors_told():
+        return liberty.changes(liberty.open_document(path), liberty.open_document(reference))
+
+
+def uninterpreted(library: Library) -> dict[str, int]:
+    """How many of each group and attribute of the library's Liberty file are carried through as they stand; empty for other formats."""
+    from eda_plugin.adapters import liberty
+
+    return liberty.uninterpreted(library.source) if _is_liberty(library.source) else {}
+
+
+def _is_liberty(source: str) -> bool:
+    path = Path(source)
+    return path.is_file() and bool({".lib", ".liberty"} & set(path.suffixes))
