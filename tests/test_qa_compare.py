@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -185,3 +191,76 @@ def test_report_says_what_was_done_and_found() -> None:
     assert data["origins"] == {"measured": 6}
     assert data["counts"] == {"error": 1, "warning": 0, "repaired": 1, "info": 0}
     assert "No findings." in render_markdown(replace(library, name="x"), {}, [])
+
+
+Command = Callable[..., CompletedProcess[str]]
+Make = Callable[..., Path]
+
+
+def test_the_command_writes_what_differs_worst_first(make_library: Make, command: Command, tmp_path: Path) -> None:
+    reference = make_library("tt,1.80,25")
+    text = reference.read_text()
+    other = tmp_path / "other.lib"
+    changed = re.sub(r'values \("([0-9.]+)', lambda found: f'values ("{float(found[1]) * 1.5:.7g}', text, count=2)
+    other.write_text(changed)
+    done = command("compare", other, reference, "--csv", "out.csv")
+    assert done.returncode == 1
+    assert "2 values differ" in done.stdout
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    assert [row["what"] for row in rows] == ["differs"] * 2
+    errors = [float(row["mean_pct"]) for row in rows]
+    assert errors == sorted(errors, reverse=True)
+    for row in rows:
+        assert float(row["found"]) == pytest.approx(1.5 * float(row["expected"]), rel=1e-6)
+        assert (row["index"], row["unit"], row["outside"]) == ("0 0", "s", "1")
+    assert command("compare", other, reference, "--rtol", "0.6").returncode == 0
+    assert command("compare", other, reference, "--rtol", "0", "--atol", "1e-9").returncode == 0
+    same = command("compare", reference, reference, "--csv", "same.csv")
+    assert same.returncode == 0
+    assert len((tmp_path / "same.csv").read_text().splitlines()) == 1
+    less = tmp_path / "less.lib"
+    less.write_text(text.replace("leakage_power : ", "leakage_gone : "))
+    assert command("compare", less, reference, "--csv", "less.csv", "--quiet").returncode == 1
+    assert "only in the reference,INV_1,,,leakage,,,cell_leakage_power,0,W" in (tmp_path / "less.csv").read_text()
+
+
+def test_the_command_shows_what_changed_in_the_text(make_library: Make, command: Command, tmp_path: Path) -> None:
+    reference = make_library("tt,1.80,25")
+    other = tmp_path / "other.lib.gz"
+    text = reference.read_text()
+    area = text[: text.index("area : 1;")].count("\n") + 1
+    other.write_bytes(
+        gzip.compress(text.replace("area : 1;", "area : 2;").replace("cell_leakage_power : 1.", "cell_leakage_power : 7.", 1).encode())
+    )
+    done = command("compare", "--bytes", other, reference, "--csv", "out.csv")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "2 statements or gaps differ: 1 number, 1 table",
+        "outside the numbers of tables, line (line of the reference):",
+        f"  {area} ({area}) number library / cell INV_1 / area: 'area : 1;' -> 'area : 2;'",
+        "numbers of tables, line (line of the reference):",
+        f"  {area + 1} ({area + 1}) table library / cell INV_1 / cell_leakage_power: "
+        "'cell_leakage_power : 1.8;' -> 'cell_leakage_power : 7.8;'",
+    ]
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == f"number,library / cell INV_1 / area,{area},{area},area : 1;,area : 2;"
+    told = json.loads(command("compare", "--bytes", other, reference, "--json").stdout)
+    assert (told["same"], told["counts"], len(told["changes"])) == (False, {"number": 1, "table": 1}, 2)
+    same = command("compare", "--bytes", reference, reference)
+    assert (same.returncode, same.stdout) == (0, "the same bytes\n")
+    refused = command("compare", "--bytes", reference, tmp_path / "none.lib")
+    assert refused.returncode == 2
+    assert "none.lib" in refused.stderr
+
+
+def test_inspect_lists_what_is_carried_through(make_library: Make, command: Command) -> None:
+    path = make_library("tt,1.80,25")
+    path.write_text(
+        path.read_text().replace("area : 1;", 'area : 1; vendor_grade : "A";').replace("delay_model", "date : now; delay_model")
+    )
+    done = command("inspect", path)
+    assert "not interpreted, carried through as they stand: " in done.stdout
+    assert "1 vendor_grade" in command("inspect", path, "--carried").stdout
+    [told] = json.loads(command("inspect", path, "--json").stdout)["libraries"]
+    assert told["uninterpreted"]["vendor_grade"] == 1

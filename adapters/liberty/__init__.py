@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from eda_plugin.adapters.liberty.difference import Change, ChangeKind, changes
 from eda_plugin.adapters.liberty.document import Document, corner_of, open_document
 from eda_plugin.adapters.liberty.places import Places
-from eda_plugin.adapters.liberty.reading import read, read_many
+from eda_plugin.adapters.liberty.reading import read, read_many, uninterpreted
 from eda_plugin.adapters.liberty.writing import WriteReport, write
 
-__all__ = ["Document", "Places", "WriteReport", "corner_of", "open_document", "read", "read_many", "write"]
+__all__ = [
+    "Change",
+    "ChangeKind",
+    "Document",
+    "Places",
+    "WriteReport",
+    "changes",
+    "corner_of",
+    "open_document",
+    "read",
+    "read_many",
+    "uninterpreted",
+    "write",
+]

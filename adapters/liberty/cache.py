@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -76,13 +77,26 @@ class Store:
         except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
             return None
 
-    def save(self, entry: Path, library: Library, told: Corner | None) -> None:
+    def load_uninterpreted(self, entry: Path) -> dict[str, int] | None:
+        """What the reader of the library kept there did not interpret; ``None`` where there is none."""
+        import pyarrow as pa
+
+        try:
+            with pa.memory_map(str(entry)) as file:
+                counts = json.loads(pa.ipc.open_file(file).schema.metadata[b"uninterpreted"])
+        except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+            return None
+        return counts if isinstance(counts, dict) else None
+
+    def save(self, entry: Path, library: Library, told: Corner | None, uninterpreted: Mapping[str, int]) -> None:
         """Keep a library; ``told`` is the corner that its file states, whatever corner it was read for."""
         import pyarrow as pa
 
         meta, arrays = _to_parts(library, told)
         columns = [pa.LargeListArray.from_arrays(pa.array([0, len(array)], pa.int64()), pa.array(array)) for array in arrays.values()]
-        table = pa.Table.from_arrays(columns, names=list(arrays)).replace_schema_metadata({"library": json.dumps(meta)})
+        table = pa.Table.from_arrays(columns, names=list(arrays)).replace_schema_metadata(
+            {"library": json.dumps(meta), "uninterpreted": json.dumps(dict(uninterpreted))}
+        )
         with contextlib.suppress(OSError, UserError):
             self.folder.mkdir(parents=True, exist_ok=True)
             with replace_atomically(entry) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:

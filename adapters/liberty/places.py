@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 from eda_plugin.adapters.liberty.document import Document
 from eda_plugin.adapters.liberty.header import homes
 from eda_plugin.domain import TableKey
@@ -30,15 +27,8 @@ class Places:
         row = self._own.get(name) if key is None else self._tables.get(key)
         if row is None:
             row = self._named.get((cell, pin), self._named.get((cell, ""), document.row))
-        offset = int(document.index.start[row])
-        if document.source.includes:
-            path, line, _ = document.source.place(offset)
-            return str(path), line
-        return str(document.path), int(np.searchsorted(self._ends, offset)) + 1
-
-    @cached_property
-    def _ends(self) -> NDArray[np.int64]:
-        return np.flatnonzero(np.frombuffer(self.document.text, dtype=np.uint8) == ord("\n"))
+        path, line = document.source.line(int(document.index.start[row]))
+        return str(path), line
 
     @cached_property
     def _tables(self) -> dict[TableKey, int]:

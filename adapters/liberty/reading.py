@@ -15,7 +15,7 @@ from eda_plugin.adapters.liberty.document import open_document
 from eda_plugin.domain import Corner, Library
 from eda_plugin.errors import EdaPluginError, UserError
 
-__all__ = ["read", "read_many", "warm"]
+__all__ = ["read", "read_many", "uninterpreted", "warm"]
 
 SMALL = 1 << 20
 """Bytes below which starting processes costs more than they save, unless the caller asks for them."""
@@ -39,8 +39,15 @@ def _read(store: Store, path: str | Path, corner: Corner | None, name: str | Non
         document = open_document(path, name)
         library = document.library(corner)
         if not document.source.includes:  # the bytes of this file alone do not say what those hold
-            store.save(entry, library, stated_corner(document))
+            store.save(entry, library, stated_corner(document), document.uninterpreted())
     return library
+
+
+def uninterpreted(path: str | Path, name: str | None = None) -> dict[str, int]:
+    """``Document.uninterpreted`` of a file, from the cache where it was read before. Raises ``ParseError`` and ``UserError``."""
+    store = Store()
+    known = store.load_uninterpreted(store.entry(path, name))
+    return open_document(path, name).uninterpreted() if known is None else known
 
 
 def read_many(
@@ -106,6 +113,7 @@ def warm(folder: str, *paths: str) -> None:
             document = open_document(path)
             if not document.source.includes:
                 told = stated_corner(document)
-                store.save(store.entry(path), document.library(told or Corner("unknown", 1.0, 25.0)), told)
+                library = document.library(told or Corner("unknown", 1.0, 25.0))
+                store.save(store.entry(path), library, told, document.uninterpreted())
         except EdaPluginError:
             continue

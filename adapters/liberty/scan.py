@@ -115,14 +115,15 @@ class Index:
         return dict(zip(self.parent[rows].tolist(), rows.tolist(), strict=True))
 
     @cached_property
-    def _family(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        order = np.argsort(self.parent, kind="stable")
-        return order, self.parent[order]
+    def _family(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows in the order of their parents, and where those of each parent begin, that of the file (-1) first."""
+        counts = np.bincount(self.parent + 1, minlength=len(self) + 1)
+        return np.argsort(self.parent, kind="stable"), np.concatenate([[0], np.cumsum(counts)])
 
     def children(self, row: int, kind: int | None = None) -> NDArray[np.int64]:
         """Rows directly inside a group (-1: of the file), in the text's order."""
-        order, parents = self._family
-        found = order[np.searchsorted(parents, row) : np.searchsorted(parents, row, side="right")]
+        order, begin = self._family
+        found = order[begin[row + 1] : begin[row + 2]]
         return found if kind is None else found[self.kind[found] == kind]
 
     def raw(self, row: int) -> bytes:

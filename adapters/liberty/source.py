@@ -13,8 +13,12 @@ import lzma
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from eda_plugin.adapters.liberty.scan import COMPLEX, Index, scan
 from eda_plugin.errors import ParseError, UserError
@@ -65,9 +69,15 @@ class Source:
     def error(self, offset: int, message: str, token: str | None = None) -> ParseError:
         return _error(self.text, self.pieces, offset, message, token)
 
-    def place(self, offset: int) -> tuple[Path, int, int]:
-        """File, line and column (from 1) of a byte of the text."""
-        return _place(self.text, self.pieces, offset)
+    def line(self, offset: int) -> tuple[Path, int]:
+        """File and line (from 1) of a byte of the text."""
+        if self.includes:
+            return _place(self.text, self.pieces, offset)[:2]
+        return self.path, int(np.searchsorted(self._line_ends, offset)) + 1
+
+    @cached_property
+    def _line_ends(self) -> NDArray[np.int64]:
+        return np.flatnonzero(np.frombuffer(self.text, dtype=np.uint8) == ord("\n"))
 
 
 def _place(text: bytes, pieces: tuple[_Piece, ...], offset: int) -> tuple[Path, int, int]:

@@ -7,13 +7,14 @@ cent, and the share of values within a relative or an absolute tolerance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from eda_plugin.domain.arc import TableKey
 from eda_plugin.domain.library import Library
+from eda_plugin.domain.quantity import si_unit
 from eda_plugin.qa.metrics import TIME_FLOOR, floor_of
 from eda_plugin.qa.subject import Floats, Ints, View, align, resample
 
@@ -72,6 +73,21 @@ class Comparison:
     def passed(self) -> bool:
         """Same tables on both sides, all of them known, every value within tolerance."""
         return not (self.outside or self.only_in_a or self.only_in_b or self.unknown)
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """One row for each table that differs, worst first, then those that one side lacks or that could not be compared; for CSV.
+
+        ``found`` and ``expected`` (SI, in ``unit``) at the worst value, which stands at ``index`` (counted from 0).
+        """
+        for one in self.offenders:
+            yield {
+                "what": "differs", **one.key._asdict(), "unit": si_unit(one.key.quantity), "mean_pct": one.mean_pct,
+                "worst_pct": one.worst_pct, "outside": one.outside, "index": " ".join(map(str, one.index)), "found": one.found,
+                "expected": one.expected,
+            }  # fmt: skip
+        for what, keys in (("only in the library", self.only_in_a), ("only in the reference", self.only_in_b), ("unknown", self.unknown)):
+            for key in keys:
+                yield {"what": what, **key._asdict(), "unit": si_unit(key.quantity)}
 
     def to_dict(self, offenders: int = 50) -> dict[str, object]:
         """JSON-able form, with the first so many offenders and unmatched keys."""
