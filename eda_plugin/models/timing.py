@@ -123,7 +123,7 @@ def fit_timing(
             error, size, kind = (
                 (np.concatenate(part) for part in zip(*pairs, strict=True)) if pairs else (left, scale_known, points.kind[known])
             )
-            factors = conformal(error, size, kind, kinds, settings.interval)
+            factors = conformal(error, size, kind, kinds, settings.interval).at_least(left, scale_known, settings.interval)
         half = factors.of(points.kind, scale) * scale * fit.unit
     shapes = _shapes(points)
     diffusion = DiffusionSettings()

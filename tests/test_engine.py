@@ -1,0 +1,243 @@
+"""A whole corner filled, on a truth that is known everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contracts import Case, check_model, same_library
+from numpy.typing import NDArray
+from synthetic import ANCHORS, TARGET, anchors_of, build, measure, perturbed, template_of
+
+from eda_plugin.config import FillSettings, NullProgress
+from eda_plugin.domain import Corner, Library, Origin, Points, Table, TableKey, blank
+from eda_plugin.domain.quantity import TIMING, group_of
+from eda_plugin.errors import TableError, UserError
+from eda_plugin.hooks.manager import Plugins
+from eda_plugin.models import timing, zeroshot
+from eda_plugin.models.diffusion import DiffusionSettings
+from eda_plugin.models.engine import Filled, fill_library
+from eda_plugin.models.gp import GPSettings
+
+Floats = NDArray[np.float64]
+MODELS = Plugins().load().models.names
+SOME = ANCHORS[:6]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same steps, fewer of them."""
+    monkeypatch.setattr(zeroshot, "DRAWS", 24)
+    monkeypatch.setattr(timing, "DiffusionSettings", lambda: DiffusionSettings(steps=40, batch=64, levels=5))
+    monkeypatch.setattr(timing, "GPSettings", lambda: GPSettings(steps=12))
+
+
+@pytest.fixture(scope="module")
+def truth() -> Library:
+    return perturbed(build(TARGET, cells=6), 0.006, 99)
+
+
+@pytest.fixture(scope="module")
+def anchors() -> list[Library]:
+    return [perturbed(library, 0.003, seed) for seed, library in enumerate(anchors_of(SOME, cells=6))]
+
+
+@pytest.fixture(scope="module")
+def measured(truth: Library, anchors: list[Library]) -> Points:
+    return measure(truth, anchors, 48)  # two a table: enough for the process and for intervals of the target's own
+
+
+def run(anchors: list[Library], template: Library, measured: Points | None, model: str = "gp", **settings: object) -> Filled:
+    return fill_library(anchors, template, TARGET, measured, FillSettings(model=model, **settings), NullProgress())  # type: ignore[arg-type]
+
+
+def timing_of(library: Library) -> NDArray[np.bool_]:
+    return np.repeat([key.quantity in TIMING for key in library.keys], np.diff(library.start))
+
+
+def error(library: Library, truth: Library, group: str = "timing") -> float:
+    """Mean relative error of what was not measured."""
+    own = np.repeat([group_of(key.quantity) == group for key in library.keys], np.diff(library.start))
+    own &= library.origin != Origin.MEASURED
+    return float(np.abs(library.values[own] / truth.values[own] - 1).mean())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_keeps_the_contract(name: str, anchors: list[Library], truth: Library, measured: Points) -> None:
+    model = Plugins().load().models.get(name)
+    case = Case(anchors[:4], template_of(truth), TARGET, measured, FillSettings(model=name))
+    library = check_model(model.fill, case)
+    assert {Origin(code).name for code in np.unique(library.origin)} >= {"MEASURED", "PREDICTED"}
+    limits = [key for key in library.keys if group_of(key.quantity) == "limit"]
+    assert all(np.array_equal(library[key].values, truth[key].values) for key in limits)
+
+
+def test_a_few_simulations_beat_the_nearest_corner_and_interpolation(anchors: list[Library], truth: Library, measured: Points) -> None:
+    found = {name: error(run(anchors, template_of(truth), measured, name).library, truth) for name in MODELS}
+    lookups = min(found["nearest"], found["interpolation"])
+    assert max(found["ridge"], found["gbr"]) < lookups
+    assert found["gp"] < 0.75 * lookups
+    assert found["auto"] == found["gp"]  # diffusion is of the joint samples, not of the mean
+
+
+def test_origins_and_intervals_of_the_filled_values(anchors: list[Library], truth: Library, measured: Points) -> None:
+    library = run(anchors, template_of(truth), measured).library
+    own = timing_of(library)
+    assert set(np.unique(library.origin[own])) == {Origin.MEASURED, Origin.FILLED}
+    assert (library.origin == Origin.MEASURED).sum() == 2 * len(measured) + sum(group_of(key.quantity) == "limit" for key in library.keys)
+    narrow = run(anchors, template_of(truth), measured, interval=0.5).library
+    filled = library.origin == Origin.FILLED
+    assert widths(library)[filled].mean() > 1.3 * widths(narrow)[filled].mean()
+
+
+@pytest.mark.parametrize("count", [24, 48, 96])  # calibrated on the anchors, and from 150 values on at the target itself
+def test_intervals_hold_the_truth(anchors: list[Library], truth: Library, count: int) -> None:
+    library = run(anchors, template_of(truth), measure(truth, anchors, count)).library
+    held = np.abs(library.values - truth.values) <= widths(library)
+    assert 0.8 < held[library.origin == Origin.FILLED].mean() < 0.99
+
+
+def widths(library: Library) -> Floats:
+    assert library.upper is not None
+    return np.asarray(library.upper - library.values, dtype=np.float64)
+
+
+def test_other_quantities_are_predicted_better_than_by_the_nearest_corner(anchors: list[Library], truth: Library, measured: Points) -> None:
+    whole = run(anchors, template_of(truth), measured).library
+    nearest = run(anchors, template_of(truth), measured, "nearest").library
+    for group in ("constraint", "power", "leakage", "capacitance"):
+        assert error(whole, truth, group) < error(nearest, truth, group), group
+
+
+def test_the_report_tells_model_errors_and_seconds(anchors: list[Library], truth: Library, measured: Points) -> None:
+    report = run(anchors, template_of(truth), measured, "gbr").report
+    told = report["timing"]
+    assert isinstance(told, dict)
+    assert told["model"] == "ridge, boosted trees"
+    assert told["left_out_error_pct"] < 5
+    assert {"timing", "power", "leakage", "seconds_by_stage"} <= set(report)
+
+
+@pytest.mark.parametrize("count", [None, 0, 3])
+def test_without_simulations_or_with_a_handful_everything_is_predicted(anchors: list[Library], truth: Library, count: int | None) -> None:
+    points = None if count is None else measure(truth, anchors, count)
+    library = check_model(fill_library, Case(anchors[:4], template_of(truth), TARGET, points))
+    own = timing_of(library)
+    assert set(np.unique(library.origin[own])) <= {Origin.MEASURED, Origin.PREDICTED}
+    assert (library.origin[own] == Origin.MEASURED).sum() == 2 * (count or 0)
+    assert error(library, truth) < 0.2
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 48])
+def test_few_anchors_do(truth: Library, number: int, count: int) -> None:
+    few = anchors_of((Corner("ss", 0.9, 100), Corner("ss", 0.8, -40), Corner("tt", 0.9, 25))[:number], cells=6)
+    library = check_model(fill_library, Case(few, template_of(truth), TARGET, measure(truth, few, count), FillSettings(model="gp")))
+    assert error(library, truth) < (0.1 if count else 0.5)
+
+
+def test_one_anchor_and_no_simulation_is_the_anchor_with_wide_intervals(truth: Library) -> None:
+    one = anchors_of([Corner("ss", 0.9, 100)], cells=6)
+    library = run(one, template_of(truth), None).library
+    np.testing.assert_allclose(library.values, one[0].values, rtol=1e-12)
+    own = timing_of(library)
+    assert library.upper is not None
+    assert ((library.upper - library.values)[own] >= 0.5 * library.values[own]).all()
+
+
+@pytest.mark.parametrize("count", [0, 60])
+def test_tables_of_all_shapes(count: int) -> None:
+    anchors, truth = anchors_of(SOME, odd=True), build(TARGET, odd=True)
+    filled = fill_library(anchors, template_of(truth), TARGET, measure(truth, anchors, count), FillSettings(), NullProgress())
+    library = filled.library
+    assert np.isfinite(library.values).all()
+    assert error(library, truth) < 0.1
+    samples = filled.sampler.sample(3)
+    for key, drawn in samples.items():
+        assert drawn.shape == (3, *truth[key].values.shape)
+    assert set(samples) == {key for key in library.keys if key.quantity in TIMING}
+
+
+def without(library: Library, wanted: Callable[[TableKey], bool]) -> Library:
+    return library.take([row for row, key in enumerate(library.keys) if not wanted(key)])
+
+
+def test_an_anchor_that_lacks_a_table_is_of_use_all_the_same(anchors: list[Library], truth: Library, measured: Points) -> None:
+    holed = [without(anchors[0], lambda key: key.cell == "cell2"), *anchors[1:]]
+    library = check_model(fill_library, Case(holed, template_of(truth), TARGET, measured, FillSettings(model="gp")))
+    lost = [key for key in library.keys if key.cell == "cell2" and key.quantity in TIMING]
+    assert lost
+    assert max(float(np.abs(library[key].values / truth[key].values - 1).max()) for key in lost) < 0.25
+    with pytest.raises(TableError, match=r"cell2 .*: no anchor has this table"):
+        run([without(anchor, lambda key: key.cell == "cell2") for anchor in anchors], template_of(truth), measured)
+
+
+def test_a_value_that_only_the_template_has_is_kept_and_spoils_nothing(anchors: list[Library], truth: Library, measured: Points) -> None:
+    own = [key for key in truth.keys if key.cell == "cell2"]
+    template = Library.from_tables(
+        [table if table.key in own else blank(table) for table in truth], name=truth.name, corner=TARGET, header=truth.header
+    )
+    rows = [row for row, arc in enumerate(measured.arcs) if arc.cell != "cell2"]
+    elsewhere = Points(
+        tuple(measured.arcs[row] for row in rows),
+        tuple(measured.edges[row] for row in rows),
+        measured.index[rows],
+        measured.delay[rows],
+        measured.transition[rows],
+    )
+    bare = [without(anchor, lambda key: key.cell == "cell2") for anchor in anchors]
+    library = check_model(fill_library, Case(bare, template, TARGET, elsewhere, FillSettings(model="gp")))
+    assert error(library, truth) < 0.02
+
+
+def test_process_names_without_a_convention(truth: Library) -> None:
+    named = anchors_of([Corner(f"lot{c.process}", c.voltage, c.temperature) for c in SOME], cells=6)
+    target = Corner("lotss", 0.85, 25)
+    there = build(target, cells=6)
+    for count in (0, 48):
+        case = Case(named, template_of(there), target, measure(there, named, count), FillSettings(model="gp"))
+        assert error(check_model(fill_library, case), there) < 0.2
+
+
+def test_a_measured_point_off_the_template_is_refused(anchors: list[Library], truth: Library, measured: Points) -> None:
+    off = replace(measured, index=measured.index * 1.01)
+    with pytest.raises(UserError, match="is not on the template's axis"):
+        run(anchors, template_of(truth), off)
+    strange = replace(measured, arcs=(measured.arcs[0]._replace(cell="nand9"), *measured.arcs[1:]))
+    with pytest.raises(UserError, match=r"measured point 1: the template has no arc nand9"):
+        run(anchors, template_of(truth), strange)
+
+
+def test_the_seed_counts(anchors: list[Library], truth: Library, measured: Points) -> None:
+    one, two = (run(anchors, template_of(truth), measured, seed=seed).library for seed in (0, 1))
+    assert not same_library(one, two)
+
+
+def test_samples_keep_what_was_measured_and_spread_like_the_intervals(anchors: list[Library], truth: Library, measured: Points) -> None:
+    filled = run(anchors, template_of(truth), measured, "auto")
+    library, samples = filled.library, filled.sampler.sample(60, seed=3)
+    assert library.upper is not None
+    widths, spreads = [], []
+    for key, drawn in samples.items():
+        table: Table = library[key]
+        fixed = table.origin == Origin.MEASURED
+        assert (drawn[:, fixed] == table.values[fixed]).all()
+        assert table.upper is not None
+        widths.append((table.upper - table.values)[~fixed] / table.values[~fixed])
+        spreads.append((np.quantile(np.abs(drawn - table.values), 0.9, axis=0) / table.values)[~fixed])
+    ratio = np.concatenate(spreads).mean() / np.concatenate(widths).mean()
+    assert 0.7 < ratio < 1.4
+    assert all(np.array_equal(drawn, filled.sampler.sample(60, seed=3)[key]) for key, drawn in list(samples.items())[:2])
+    with pytest.raises(UserError, match="0 samples"):
+        filled.sampler.sample(0)
+
+
+def test_a_template_without_timing_is_filled(anchors: list[Library], truth: Library, tmp_path: Path) -> None:
+    template = without(template_of(truth), lambda key: key.quantity in TIMING)
+    filled = run(anchors, template, None)
+    assert np.isfinite(filled.library.values).all()
+    assert not filled.sampler.sample(1)
+    filled.save(tmp_path)
