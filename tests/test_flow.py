@@ -21,6 +21,7 @@ from eda_plugin.flow.planning import budget_count, check_target
 from eda_plugin.flow.session import Session
 from eda_plugin.hooks import hookimpl
 from eda_plugin.hooks.manager import Plugins
+from eda_plugin.qa.findings import Finding, Severity
 
 Make = Callable[..., Path]
 TARGET = Corner("ss", 1.6, 100)
@@ -353,6 +354,11 @@ def test_reports_hold_what_json_can(tmp_path: Path) -> None:
     made = plain(value)
     assert made == {"1": [None, 2.5, [3]], "a": [None, 1.0], "b": True, "c": None, "d": str(tmp_path)}
     assert json.loads(json.dumps(made, allow_nan=False)) == made
+
+
+def test_findings_without_a_number_stand_in_a_report() -> None:
+    found = Finding("rule", Severity.ERROR, "no number", values=(float("-inf"), float("nan"), 1.0))
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["values"] == [None, None, 1.0]
 
 
 def test_outputs_that_have_no_place(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from eda_plugin.domain.arc import TableKey
@@ -61,7 +62,7 @@ class Finding:
             "key": None if self.key is None else dict(self.key._asdict()),
             "file": self.file,
             "line": self.line,
-            "values": list(self.values),
+            "values": [value if isfinite(value) else None for value in self.values],  # JSON has no NaN
             "place": self.place,
         }
 
