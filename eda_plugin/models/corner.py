@@ -38,6 +38,8 @@ class Draw:
     trend: int
     nugget: float
     latent: float = 0.0
+    named: bool = False
+    apart: float = np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +50,10 @@ class CornerWeights:
     sd: float
 
 
-def _processes(corners: Sequence[Corner]) -> Array:
-    """(n, q) process coordinates: device speeds where the names say them, else one column a name."""
+def _processes(corners: Sequence[Corner], named: bool = False) -> Array:
+    """(n, q) process coordinates: device speeds where the names say them, else, or if ``named``, one column a name."""
     axes = [process_axes(corner.process) for corner in corners]
-    if all(axis is not None for axis in axes):
+    if not named and all(axis is not None for axis in axes):
         return np.array(axes, dtype=np.float64)
     names = sorted({corner.process for corner in corners})
     return np.array([[float(corner.process == name) for name in names] for corner in corners])
@@ -59,8 +61,8 @@ def _processes(corners: Sequence[Corner]) -> Array:
 
 def _coordinates(corners: Sequence[Corner], draw: Draw, latent: Array | None) -> tuple[Array, Array]:
     """Kernel coordinates (n, d) and trend (n, t) of the corners."""
-    process = _processes(corners)
-    speed = process.mean(axis=1)
+    process = _processes(corners, draw.named)
+    speed = _processes(corners).mean(axis=1)
     degrees = np.array([corner.temperature for corner in corners])
     volts = np.array([corner.voltage for corner in corners])
     threshold = draw.threshold * volts.min() - draw.per_degree * (degrees - 25.0) - draw.per_process * speed * volts.min()
@@ -80,7 +82,10 @@ def kriging(corners: Sequence[Corner], target: int, use: Array, draw: Draw, late
     Returns weights over the corners in ``use``.
     """
     coordinates, trend = _coordinates(corners, draw, latent)
-    known = np.flatnonzero(use)
+    degrees = np.array([corner.temperature for corner in corners])
+    near = use & (np.abs(degrees - degrees[target]) <= draw.apart)
+    inside = near if near.sum() >= 3 else use
+    known = np.flatnonzero(inside)
     distance = np.linalg.norm(coordinates[:, None] - coordinates[None], axis=-1) * np.sqrt(5.0)
     covariance = (1 + distance + distance**2 / 3) * np.exp(-distance)
     F, f = trend[known], trend[target]
@@ -94,7 +99,9 @@ def kriging(corners: Sequence[Corner], target: int, use: Array, draw: Draw, late
     misfit = f - F.T @ Ki_k
     slack = np.linalg.solve(M, misfit)
     variance = 1.0 + draw.nugget - k @ Ki_k + misfit @ slack
-    return CornerWeights(Ki_k + Ki_F @ slack, float(np.sqrt(max(variance, 1e-12))))
+    weights = np.zeros(len(corners))
+    weights[known] = Ki_k + Ki_F @ slack
+    return CornerWeights(weights[use], float(np.sqrt(max(variance, 1e-12))))
 
 
 def draw_weights(count: int, seed: int, latent: bool) -> list[Draw]:
@@ -106,11 +113,13 @@ def draw_weights(count: int, seed: int, latent: bool) -> list[Draw]:
             per_degree=rng.uniform(0.0, 2.0e-3),
             per_process=rng.uniform(0.0, 0.15),
             scale_supply=float(np.exp(rng.uniform(np.log(0.3), np.log(6.0)))),
-            scale_temperature=float(np.exp(rng.uniform(np.log(60.0), np.log(1500.0)))),
+            scale_temperature=float(np.exp(rng.uniform(np.log(15.0), np.log(1500.0)))),
             scale_process=float(np.exp(rng.uniform(np.log(0.5), np.log(12.0)))),
             trend=int(rng.integers(0, 4)),
             nugget=float(10 ** rng.uniform(-6, -2)),
             latent=float(np.exp(rng.uniform(np.log(0.3), np.log(10.0)))) if latent and rng.random() < 0.7 else 0.0,
+            named=bool(rng.random() < 0.3),
+            apart=45.0 if rng.random() < 0.3 else np.inf,
         )
         for _ in range(count)
     ]

@@ -9,6 +9,7 @@ what the table's own measured point showed (CSDI-style conditioning, arXiv 2107.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,11 @@ def train_denoiser(
     return average.eval()
 
 
+def _bounded(network: Denoiser, condition: torch.Tensor, most: float) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """The denoiser kept to the range that it was trained in: a condition unlike any seen must not send a sample to infinity."""
+    return lambda x, sigma: network(x, sigma, condition).clamp(-most, most)
+
+
 def draw(network: Denoiser, condition: Array, count: int, *, seed: int, settings: DiffusionSettings, batch: int = 8192) -> Array:
     """``count`` vectors for each row of ``condition`` (n, c): (count, n, d), whitened."""
     device = next(network.parameters()).device
@@ -80,6 +86,6 @@ def draw(network: Denoiser, condition: Array, count: int, *, seed: int, settings
         for begin in range(0, len(given), batch):
             c = given[begin : begin + batch].to(device)
             start = torch.randn(len(c), network.spec.size, generator=generator).to(device)
-            x = heun(lambda x, sigma, c=c: network(x, sigma, c), start, levels)  # type: ignore[misc]
+            x = heun(_bounded(network, c, settings.clip), start, levels)
             out[begin : begin + batch] = x.double().cpu().numpy()
     return out.reshape(count, len(condition), network.spec.size)

@@ -21,7 +21,7 @@ from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.domain.quantity import TIMING
 from eda_plugin.models.checkpoint import save_filled
 from eda_plugin.models.features import PointTable, gather
-from eda_plugin.models.others import fill_groups, informed_weights, latent_coordinates
+from eda_plugin.models.others import fill_groups, informed_ratios, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
 from eda_plugin.models.timing import TimingFill, fit_timing
 from eda_plugin.models.zeroshot import ZeroShot, fit_timing_zero
@@ -87,7 +87,7 @@ def fill_library(
     report: dict[str, object] = {}
     timing: TimingFill | None = None
     latent: Array | None = None
-    informed: list[Array] | None = None
+    informed: Array | None = None
     points: PointTable | None = None
     if len(rows):
         points = gather(aligned.blocks(rows), kinds, _floor(aligned, rows))
@@ -98,7 +98,7 @@ def fill_library(
         clock.mark("zero-shot")
         if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
             latent = latent_coordinates(points, known, y)
-            informed = informed_weights(points, known, y)
+            informed = informed_ratios(points, known, y)
             timing = fit_timing(
                 points, aligned.corners, target, zero.mean, zero.held_out, known, y, _floor(aligned, rows), settings, progress
             )

@@ -18,7 +18,7 @@ from eda_plugin.models.corner import nearest_weights
 from eda_plugin.models.features import PointTable, without_holes
 from eda_plugin.models.zeroshot import Domain, ZeroShot, fit_zero_shot
 
-__all__ = ["GroupFill", "fill_groups", "informed_weights", "latent_coordinates"]
+__all__ = ["GroupFill", "fill_groups", "informed_ratios", "latent_coordinates"]
 
 Array = NDArray[np.float64]
 
@@ -58,20 +58,12 @@ def latent_coordinates(points: PointTable, known: NDArray[np.int64], y: Array) -
     return np.asarray(scores / max(float(scores[:, 0].std()), 1e-12), dtype=np.float64)
 
 
-def informed_weights(points: PointTable, known: NDArray[np.int64], y: Array, strength: float = 1e-4) -> list[Array]:
-    """Weights over the anchors that reproduce the measured delays: for the target (A,), then for each anchor from the others (A - 1,)."""
-    Z = points.anchors[known] / points.scale[known, None]
-    A = Z.shape[1]
-
-    def fit(X: Array, t: Array) -> Array:
-        G = X.T @ X
-        size = strength * np.trace(G) / len(G)
-        return np.asarray(np.linalg.solve(G + size * np.eye(len(G)), X.T @ t + size / len(G)), dtype=np.float64)
-
-    return [fit(Z, y / points.scale[known]), *(fit(np.delete(Z, a, axis=1), Z[:, a]) for a in range(A))]
+def informed_ratios(points: PointTable, known: NDArray[np.int64], y: Array) -> Array:
+    """(N, A + 1) the anchors' delays at the measured points and, last, the target's, as ratios to their magnitude."""
+    return np.column_stack([points.anchors[known], y]) / points.scale[known, None]
 
 
-def fill_groups(aligned: Aligned, latent: Array | None, informed: list[Array] | None, settings: FillSettings) -> dict[str, GroupFill]:
+def fill_groups(aligned: Aligned, latent: Array | None, informed: Array | None, settings: FillSettings) -> dict[str, GroupFill]:
     """Every group but timing."""
     found = {}
     for name in sorted(set(aligned.group.tolist()) - {"timing"}):
@@ -98,7 +90,7 @@ def _policy(aligned: Aligned, flat: NDArray[np.int64]) -> GroupFill:
 
 
 def _group(
-    aligned: Aligned, flat: NDArray[np.int64], name: str, latent: Array | None, informed: list[Array] | None, settings: FillSettings
+    aligned: Aligned, flat: NDArray[np.int64], name: str, latent: Array | None, informed: Array | None, settings: FillSettings
 ) -> GroupFill:
     anchors = without_holes(aligned.anchors[flat])
     constant = np.ptp(anchors, axis=1) <= 1e-9 * np.abs(anchors).max(axis=1)
@@ -111,6 +103,7 @@ def _group(
     if len(moving):
         fit: ZeroShot = fit_zero_shot(
             anchors[moving],
+            table[moving],
             aligned.corners,
             aligned.target,
             domains=domains,
@@ -118,6 +111,7 @@ def _group(
             seed=settings.seed,
             latent=latent,
             informed=informed,
+            lowest=name == "leakage",
             only=settings.model if settings.model in ("nearest", "interpolation") else None,
         )
         mean[moving] = fit.mean

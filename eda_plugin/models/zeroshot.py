@@ -21,8 +21,10 @@ __all__ = ["Domain", "ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"
 
 Array = NDArray[np.float64]
 
-DRAWS = 240
-KEPT = 8
+DRAWS = 320
+KEPT = 20
+ROOM = 1.4
+"""How far outside the anchors' range, as a natural logarithm, the logarithmic domain may extrapolate."""
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 SAMPLE = 3000
@@ -103,6 +105,7 @@ def magnitude(anchors: Array, share: float = 0.1) -> Array:
 
 def fit_zero_shot(
     anchors: Array,
+    table: NDArray[np.int64],
     corners: Sequence[Corner],
     target: Corner,
     *,
@@ -110,14 +113,16 @@ def fit_zero_shot(
     floor: float,
     seed: int,
     latent: Array | None = None,
-    informed: Sequence[Array] | None = None,
+    informed: Array | None = None,
+    lowest: bool = False,
     only: str | None = None,
 ) -> ZeroShot:
-    """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete.
+    """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
 
     ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``latent`` (A + 1, r): measured
-    coordinates of the anchors and the target. ``informed``: weights for the target (A,) and for each anchor held out (A - 1,), learnt from
-    simulations elsewhere in the library: one more candidate. ``only``: ``nearest`` or ``interpolation``, no competition.
+    coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the library, of the anchors and the target: the mixture of
+    anchors that reproduces them is one more candidate. ``lowest``: the lowest of the nearest
+    corners competes too. ``only``: ``nearest`` or ``interpolation``, no competition.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
@@ -127,57 +132,135 @@ def fit_zero_shot(
     if A == 1:
         spread = np.full((len(scale), 1), 0.5)
         return ZeroShot(anchors[:, 0].copy(), scale, floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
-    others = [use_all & (np.arange(A + 1) != a) for a in range(A)]
+    apart = _apart(everyone)
+    others = [_as_far(apart, a, A) for a in range(A)]
     sample = np.random.default_rng(seed).permutation(len(scale))[:SAMPLE]
     limit = floor * float(np.median(np.abs(Z[sample])))
-    weight = _relevance(everyone, A)
+    weight = np.exp(-2.0 * apart[A, :A]) + 0.05
+    weight /= weight.sum()
 
     def score(predicted: Array) -> float:
         error = np.abs(predicted - Z[sample]) / np.maximum(np.abs(Z[sample]), limit)
         return float(np.minimum(error, 1.0).mean(axis=0) @ weight)
 
-    candidates: list[tuple[float, str, Domain, list[Array], Array, float, list[float]]] = []
+    candidates: list[_Candidate] = []
     plain = Domain("linear")
 
     def consider(name: str, domain: Domain, each: list[Array], own: Array, sd: float, sds: list[float]) -> None:
         T = domain.forward(Z[sample])
-        candidates.append((score(domain.backward(held_out(T, each))), name, domain, each, own, sd, sds))
+        candidates.append(_Candidate(score(domain.backward(held_out(T, each))), name, domain, each, own, sd, sds))
 
     if only in (None, "nearest") or A == 2:
-        each = [nearest_weights(everyone, a, others[a]) for a in range(A)]
+        each = [_spread(nearest_weights(everyone, a, others[a]), others[a], a) for a in range(A)]
         consider("nearest", plain, each, nearest_weights(everyone, A, use_all), 1.0, [1.0] * A)
     if A > 2 and only in (None, "interpolation"):
-        each = [interpolation_weights(everyone, a, others[a]) for a in range(A)]
+        each = [_spread(interpolation_weights(everyone, a, others[a]), others[a], a) for a in range(A)]
         consider("interpolation", plain, each, interpolation_weights(everyone, A, use_all), 1.0, [1.0] * A)
     if A > 2 and only is None:
         for draw in draw_weights(DRAWS, seed, latent is not None):
             found = [kriging(everyone, a, others[a], draw, latent) for a in range(A)]
             here = kriging(everyone, A, use_all, draw, latent)
             for domain in domains:
-                consider(f"kriging, {domain.name}", domain, [w.weights for w in found], here.weights, here.sd, [w.sd for w in found])
+                consider(f"kriging, {domain.name}", domain, [_spread(w.weights, others[a], a) for a, w in enumerate(found)], here.weights, here.sd, [w.sd for w in found])
     if informed is not None and A > 2 and only is None:
-        consider("ridge on simulated delays", plain, list(informed[1:]), informed[0], 1.0, [1.0] * A)
-    scores: dict[str, float] = {}
-    for value, name, *_ in candidates:
-        scores[name] = min(value, scores.get(name, np.inf))
-    ranked = sorted(range(len(candidates)), key=lambda n: (candidates[n][0], n))
-    best = candidates[ranked[0]]
-    kept = [candidates[n] for n in ranked[:KEPT] if candidates[n][0] <= 1.25 * best[0] + 1e-12]
-    mean = np.zeros(len(scale))
-    hidden = np.zeros_like(Z)
-    for _, _, domain, each, own, _, _ in kept:
-        T = domain.forward(Z)
-        mean += domain.backward(_within(T @ own, T)) / len(kept)
-        hidden += domain.backward(_within(held_out(T, each), T)) / len(kept)
+        each = [_spread(_mixture(informed, others[a], a), others[a], a) for a in range(A)]
+        consider("ridge on simulated delays", plain, each, _mixture(informed, use_all, A), 1.0, [1.0] * A)
+    experts = [_expert(name, [c for c in candidates if c.name == name], Z) for name in dict.fromkeys(c.name for c in candidates)]
+    if lowest and A > 4 and only is None:
+        experts.append(_lowest(Z, everyone, others, use_all))
+    cut = 10.0 if lowest else LARGEST  # where solutions differ by decades, to be too high by decades must count
+    shares = [np.abs(e.hidden - Z) / np.maximum(np.abs(Z), limit) for e in experts]
+    errors = [np.minimum(share, cut) @ weight for share in shares]
+    overall = np.array([float((np.minimum(share, 1.0) @ weight).mean()) for share in shares])
+    scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
+    choice = _choose(np.stack(errors, axis=1), overall, table)
+    rows = np.arange(len(scale))
+    mean = np.stack([e.mean for e in experts], axis=1)[rows, choice]
+    hidden = np.stack([e.hidden for e in experts], axis=1)[rows, choice]
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
-    widen = np.mean([[sd / max(s, 1e-9) for s in sds] for *_, sd, sds in kept], axis=0)
-    return ZeroShot(mean * scale, scale, limit, hidden * scale[:, None], error, np.clip(widen, 0.5, 6.0), weight, best[1], scores)
+    best = experts[int(np.argmin(overall))]
+    widen = np.clip(best.widen, 0.5, 6.0)
+    return ZeroShot(mean * scale, scale, limit, hidden * scale[:, None], error, widen, weight, best.name, scores)
 
 
-def _within(predicted: Array, known: Array) -> Array:
-    """Predictions no further outside the anchors' range than that range is wide: an extrapolation of a power law has no other bound."""
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """One set of weights: for the target ``own`` (A,), for each anchor held out ``each``; ``sd`` and ``sds`` by kriging."""
+
+    score: float
+    name: str
+    domain: Domain
+    each: list[Array]
+    own: Array
+    sd: float
+    sds: list[float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Expert:
+    """The best candidates of one kind, averaged: ``mean`` (m,), ``hidden`` (m, A) anchors held out, as ratios; ``widen`` (A,)."""
+
+    name: str
+    mean: Array
+    hidden: Array
+    widen: Array
+
+
+def _mixture(ratios: Array, use: NDArray[np.bool_], column: int, strength: float = 1e-4) -> Array:
+    """Weights over the corners in ``use`` with which they reproduce the ``column`` of ``ratios`` (N, A + 1), shrunk to equal weights."""
+    X = ratios[:, use]
+    G = X.T @ X
+    size = strength * np.trace(G) / len(G)
+    return np.asarray(np.linalg.solve(G + size * np.eye(len(G)), X.T @ ratios[:, column] + size / len(G)), dtype=np.float64)
+
+
+def _spread(weights: Array, use: NDArray[np.bool_], a: int) -> Array:
+    """Weights over the corners in ``use`` as weights over all anchors but ``a``."""
+    full = np.zeros(len(use))
+    full[use] = weights
+    return np.delete(full[:-1], a)
+
+
+def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> _Expert:
+    ranked = sorted(candidates, key=lambda c: c.score)
+    kept = [c for c in ranked[:KEPT] if c.score <= 1.25 * ranked[0].score + 1e-12]
+    domain = kept[0].domain
+    T = domain.forward(Z)
+    room = ROOM if domain.name == "log" else np.inf
+    mean = np.mean([_within(T @ c.own, T, room) for c in kept], axis=0)
+    hidden = np.mean([_within(held_out(T, c.each), T, room) for c in kept], axis=0)
+    widen = np.mean([[c.sd / max(sd, 1e-9) for sd in c.sds] for c in kept], axis=0)
+    return _Expert(name, domain.backward(mean), domain.backward(hidden), widen)
+
+
+def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Array], use_all: Array, count: int = 4) -> _Expert:
+    """The lowest of the ``count`` nearest corners: for states whose simulation settles now in one, now in another solution, decades apart."""
+    A = Z.shape[1]
+
+    def near(target: int, use: Array) -> NDArray[np.int64]:
+        chosen, left = [], use.copy()
+        for _ in range(min(count, int(use.sum()))):
+            found = np.flatnonzero(left)[int(np.argmax(nearest_weights(corners, target, left)))]
+            chosen.append(found)
+            left[found] = False
+        return np.array(chosen)
+
+    hidden = np.stack([Z[:, near(a, others[a])].min(axis=1) for a in range(A)], axis=1)
+    return _Expert("lowest of the nearest", Z[:, near(A, use_all)].min(axis=1), hidden, np.ones(A))
+
+
+def _choose(errors: Array, overall: Array, table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(m,) which expert fills each value: the one with the least error on anchors held out, half of it the table's own, half the group's."""
+    _, place = np.unique(table, return_inverse=True)
+    count = np.bincount(place)
+    own = np.stack([np.bincount(place, weights=errors[:, e]) / count for e in range(errors.shape[1])], axis=1)
+    return np.asarray(np.argmin(own + overall, axis=1)[place], dtype=np.int64)
+
+
+def _within(predicted: Array, known: Array, most: float) -> Array:
+    """Predictions no further outside the anchors' range than that range is wide, nor than ``most``: an extrapolation has no other bound."""
     low, high = known.min(axis=1), known.max(axis=1)
-    room = high - low
+    room = np.minimum(high - low, most)
     if predicted.ndim == 2:
         low, high, room = low[:, None], high[:, None], room[:, None]
     return np.clip(predicted, low - room, high + room)
@@ -187,15 +270,25 @@ def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corne
     """Delay and transition without simulations."""
     only = settings.model if settings.model in ("nearest", "interpolation") else None
     return fit_zero_shot(
-        points.anchors, corners, target, domains=(Domain("linear"), Domain("log")), floor=0.1, seed=settings.seed, only=only
+        points.anchors, points.table, corners, target, domains=(Domain("linear"), Domain("log")), floor=0.1, seed=settings.seed, only=only
     )
 
 
-def _relevance(corners: Sequence[Corner], A: int) -> Array:
-    """(A,) how much each held-out anchor's error tells of the target's: those near it more. Sums to 1."""
+def _apart(corners: Sequence[Corner]) -> Array:
+    """(n, n) distances between corners, in spans of voltage and temperature; another process counts half a span."""
     place = np.array([(corner.voltage, corner.temperature) for corner in corners])
     place = place / np.maximum(np.ptp(place, axis=0), 1e-9)
-    process = np.array([corner.process == corners[A].process for corner in corners])
-    apart = np.linalg.norm(place[:A] - place[A], axis=1) + 0.5 * ~process[:A]
-    weight = np.exp(-2.0 * apart) + 0.05
-    return np.asarray(weight / weight.sum(), dtype=np.float64)
+    strange = np.array([[one.process != other.process for other in corners] for one in corners])
+    return np.asarray(np.linalg.norm(place[:, None] - place[None], axis=-1) + 0.5 * strange, dtype=np.float64)
+
+
+def _as_far(apart: Array, a: int, A: int) -> NDArray[np.bool_]:
+    """(A + 1,) the anchors from which anchor ``a`` is predicted when it is held out: none nearer to it than the target's nearest anchor is to
+    the target, so that its error tells of the target's. A third of the anchors, and three, are left at least."""
+    order = np.argsort(-apart[a, :A], kind="stable")
+    order = order[order != a]
+    far = order[apart[a, order] >= 0.9 * apart[A, :A].min()]
+    fewest = min(max(3, A // 3), len(order))
+    use = np.zeros(A + 1, dtype=bool)
+    use[far if len(far) >= fewest else order[:fewest]] = True
+    return use
