@@ -198,14 +198,14 @@ def test_includes_cannot_multiply_without_end(tmp_path: Path, monkeypatch: pytes
     assert "more than 50 included files" in str(refused(include(tmp_path, "a.inc")))
 
 
-def fuzz_target() -> Callable[[bytes, Path], None]:
-    path = Path(__file__).parent / "fuzz" / "fuzz_liberty.py"
-    return cast(Callable[[bytes, Path], None], runpy.run_path(str(path))["check"])
+def fuzz_target() -> tuple[Callable[[bytes, Path], None], Callable[[bytes, int, int], bytes]]:
+    target = runpy.run_path(str(Path(__file__).parent / "fuzz" / "fuzz_liberty.py"))
+    return cast(Callable[[bytes, Path], None], target["check"]), cast(Callable[[bytes, int, int], bytes], target["mutate"])
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_damage_ends_in_a_clear_error_or_a_library(tmp_path: Path, seed: int) -> None:
-    check = fuzz_target()
+    check, _ = fuzz_target()
     generator = random.Random(seed)
     original = FORMS.read_bytes()
     pieces = (b"{", b"}", b"(", b")", b'"', b"\\", b";", b":", b"/*", b"nan", b"9" * 400, b"\xff", b"", b"-", b",")
@@ -215,3 +215,12 @@ def test_random_damage_ends_in_a_clear_error_or_a_library(tmp_path: Path, seed: 
             at = generator.randrange(len(data))
             data[at : at + generator.choice((0, 1, 5, 40))] = generator.choice(pieces)
         check(bytes(data), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["forms.lib", "small.lib", "tiny.lib"])
+def test_exchanged_words_end_in_a_clear_error_or_a_library(tmp_path: Path, name: str) -> None:
+    check, mutate = fuzz_target()
+    original = (FORMS.parent / name).read_bytes()
+    check(original, tmp_path)
+    for seed in range(80):
+        check(mutate(original, 1 << 14, seed), tmp_path)
