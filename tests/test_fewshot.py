@@ -13,7 +13,7 @@ from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
 from eda_plugin.models.features import PointTable, point_features, without_holes
 from eda_plugin.models.fewshot import FewShot, Layer, correlation, fit_few_shot, inside_tables, ridge
 from eda_plugin.models.gp import GPSettings
-from eda_plugin.models.others import informed_weights, latent_coordinates
+from eda_plugin.models.others import latent_coordinates
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -159,6 +159,3 @@ def test_measured_delays_say_where_the_target_lies(case: tuple[PointTable, Float
     anchors = points.anchors[known]
     latent = latent_coordinates(points, known, anchors[:, 2])
     np.testing.assert_allclose(latent[-1], latent[2], atol=1e-9)
-    weights = informed_weights(points, known, 0.3 * anchors[:, 1] + 0.7 * anchors[:, 4], strength=1e-9)
-    assert len(weights) == 7
-    np.testing.assert_allclose(anchors @ weights[0], 0.3 * anchors[:, 1] + 0.7 * anchors[:, 4], rtol=1e-2)
