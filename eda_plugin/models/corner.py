@@ -20,6 +20,7 @@ from eda_plugin.domain import Corner, process_axes
 __all__ = ["CornerWeights", "Draw", "draw_weights", "held_out", "interpolation_weights", "kriging", "nearest_weights"]
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _coordinates(corners: Sequence[Corner], draw: Draw, latent: Array | None) ->
     return np.concatenate(columns, axis=1), np.stack(trends[: draw.trend + 1], axis=1)
 
 
-def kriging(corners: Sequence[Corner], target: int, use: Array, draw: Draw, latent: Array | None = None) -> CornerWeights:
+def kriging(corners: Sequence[Corner], target: int, use: Mask, draw: Draw, latent: Array | None = None) -> CornerWeights:
     """Universal kriging weights (Cressie 1993, section 3.4) of corner ``target`` from the corners in ``use`` (boolean, n).
 
     ``latent`` (n, r): measured coordinates of all corners, such as the scores of their known delays, used where ``draw.latent`` is not 0.
@@ -125,7 +126,7 @@ def draw_weights(count: int, seed: int, latent: bool) -> list[Draw]:
     ]
 
 
-def nearest_weights(corners: Sequence[Corner], target: int, use: Array) -> Array:
+def nearest_weights(corners: Sequence[Corner], target: int, use: Mask) -> Array:
     """1 for the nearest corner, of the target's process if there is one, by voltage and temperature in their spans."""
     known = np.flatnonzero(use)
     place = np.array([(corner.voltage, corner.temperature) for corner in corners])
@@ -138,7 +139,7 @@ def nearest_weights(corners: Sequence[Corner], target: int, use: Array) -> Array
     return weights
 
 
-def interpolation_weights(corners: Sequence[Corner], target: int, use: Array) -> Array:
+def interpolation_weights(corners: Sequence[Corner], target: int, use: Mask) -> Array:
     """Linear over voltage, temperature and process: the least-norm weights that reproduce every linear function of them.
 
     With corners of the target's own process enough to span voltage and temperature, only those.

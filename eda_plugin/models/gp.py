@@ -93,7 +93,8 @@ def _matern(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def _inverse_diagonal(C: torch.Tensor) -> torch.Tensor:
     """(n,) diagonal of the inverse of C C^T. Single precision: half the time, and the noise keeps the matrix well conditioned."""
     root = torch.linalg.solve_triangular(C.float(), torch.eye(len(C), device=C.device), upper=False)
-    return (root * root).sum(dim=0).double()
+    square: torch.Tensor = (root * root).sum(dim=0)
+    return square.double()
 
 
 def fit_hyper(x: NDArray[np.float32], y: Array, kind: NDArray[np.int64], kinds: int, seed: int, settings: GPSettings) -> Hyper:

@@ -102,7 +102,8 @@ def conditions(points: PointTable, tables: Index, scale: Array, known: Index, su
     parts = shapes @ vectors[:, ::-1][:, :8]
     parts = parts / (parts.std(axis=0) + 1e-9)
     level = np.column_stack([logs.mean(axis=1) + 5.0, logs.max(axis=1) - logs.mean(axis=1)])
-    return np.clip(np.column_stack([kind, parts[tables], level, own[tables], place[tables], seen[tables]]), -CLIP, CLIP)
+    told = np.column_stack([kind, parts[tables], level, own[tables], place[tables], seen[tables]])
+    return np.asarray(np.clip(told, -CLIP, CLIP), dtype=np.float64)
 
 
 def table_set(

@@ -20,6 +20,7 @@ from eda_plugin.models.features import PointTable
 __all__ = ["Domain", "ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 DRAWS = 320
 KEPT = 20
@@ -91,7 +92,8 @@ class ZeroShot:
             weights.append(np.full(len(left), share[a]))
         score, weight = np.concatenate(scores), np.concatenate(weights)
         order = np.argsort(score)
-        factor = score[order][np.searchsorted(np.cumsum(weight[order]) / weight.sum(), coverage)]
+        last = np.searchsorted(np.cumsum(weight[order]) / weight.sum(), coverage)
+        factor = score[order][min(int(last), len(score) - 1)]  # rounding may leave the sum of all weights below 1
         return np.asarray(factor * scale * size, dtype=np.float64)
 
 
@@ -120,9 +122,9 @@ def fit_zero_shot(
     """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
 
     ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``latent`` (A + 1, r): measured
-    coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the library, of the anchors and the target: the mixture of
-    anchors that reproduces them is one more candidate. ``lowest``: the lowest of the nearest
-    corners competes too. ``only``: ``nearest`` or ``interpolation``, no competition.
+    coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the library, of the anchors and the
+    target: the mixture of anchors that reproduces them is one more candidate. ``lowest``: the lowest of the nearest corners competes too.
+    ``only``: ``nearest`` or ``interpolation``, no competition.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
@@ -160,8 +162,9 @@ def fit_zero_shot(
         for draw in draw_weights(DRAWS, seed, latent is not None):
             found = [kriging(everyone, a, others[a], draw, latent) for a in range(A)]
             here = kriging(everyone, A, use_all, draw, latent)
+            each = [_spread(w.weights, others[a], a) for a, w in enumerate(found)]
             for domain in domains:
-                consider(f"kriging, {domain.name}", domain, [_spread(w.weights, others[a], a) for a, w in enumerate(found)], here.weights, here.sd, [w.sd for w in found])
+                consider(f"kriging, {domain.name}", domain, each, here.weights, here.sd, [w.sd for w in found])
     if informed is not None and A > 2 and only is None:
         each = [_spread(_mixture(informed, others[a], a), others[a], a) for a in range(A)]
         consider("ridge on simulated delays", plain, each, _mixture(informed, use_all, A), 1.0, [1.0] * A)
@@ -206,7 +209,7 @@ class _Expert:
     widen: Array
 
 
-def _mixture(ratios: Array, use: NDArray[np.bool_], column: int, strength: float = 1e-4) -> Array:
+def _mixture(ratios: Array, use: Mask, column: int, strength: float = 1e-4) -> Array:
     """Weights over the corners in ``use`` with which they reproduce the ``column`` of ``ratios`` (N, A + 1), shrunk to equal weights."""
     X = ratios[:, use]
     G = X.T @ X
@@ -214,7 +217,7 @@ def _mixture(ratios: Array, use: NDArray[np.bool_], column: int, strength: float
     return np.asarray(np.linalg.solve(G + size * np.eye(len(G)), X.T @ ratios[:, column] + size / len(G)), dtype=np.float64)
 
 
-def _spread(weights: Array, use: NDArray[np.bool_], a: int) -> Array:
+def _spread(weights: Array, use: Mask, a: int) -> Array:
     """Weights over the corners in ``use`` as weights over all anchors but ``a``."""
     full = np.zeros(len(use))
     full[use] = weights
@@ -233,11 +236,14 @@ def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> _Expert:
     return _Expert(name, domain.backward(mean), domain.backward(hidden), widen)
 
 
-def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Array], use_all: Array, count: int = 4) -> _Expert:
-    """The lowest of the ``count`` nearest corners: for states whose simulation settles now in one, now in another solution, decades apart."""
+def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Mask], use_all: Mask, count: int = 4) -> _Expert:
+    """The lowest of the ``count`` nearest corners.
+
+    For states whose simulation settles now in one, now in another solution, decades apart.
+    """
     A = Z.shape[1]
 
-    def near(target: int, use: Array) -> NDArray[np.int64]:
+    def near(target: int, use: Mask) -> NDArray[np.int64]:
         chosen, left = [], use.copy()
         for _ in range(min(count, int(use.sum()))):
             found = np.flatnonzero(left)[int(np.argmax(nearest_weights(corners, target, left)))]
@@ -250,7 +256,7 @@ def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Array], use_al
 
 
 def _choose(errors: Array, overall: Array, table: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(m,) which expert fills each value: the one with the least error on anchors held out, half of it the table's own, half the group's."""
+    """(m,) which expert fills each value: that with the least error on anchors held out, half of it the table's own, half the group's."""
     _, place = np.unique(table, return_inverse=True)
     count = np.bincount(place)
     own = np.stack([np.bincount(place, weights=errors[:, e]) / count for e in range(errors.shape[1])], axis=1)
@@ -282,9 +288,12 @@ def _apart(corners: Sequence[Corner]) -> Array:
     return np.asarray(np.linalg.norm(place[:, None] - place[None], axis=-1) + 0.5 * strange, dtype=np.float64)
 
 
-def _as_far(apart: Array, a: int, A: int) -> NDArray[np.bool_]:
-    """(A + 1,) the anchors from which anchor ``a`` is predicted when it is held out: none nearer to it than the target's nearest anchor is to
-    the target, so that its error tells of the target's. A third of the anchors, and three, are left at least."""
+def _as_far(apart: Array, a: int, A: int) -> Mask:
+    """(A + 1,) the anchors from which anchor ``a`` is predicted when it is held out.
+
+    None is nearer to it than the target's nearest anchor is to the target, so that its error tells of the target's. A third of the anchors,
+    and three, are left at least.
+    """
     order = np.argsort(-apart[a, :A], kind="stable")
     order = order[order != a]
     far = order[apart[a, order] >= 0.9 * apart[A, :A].min()]
