@@ -171,6 +171,7 @@ OTHERS = """library (a_tt_1v00_025C) {
         cell_rise (scalar) { values ("0.5"); }
         retaining_rise (scalar) { values ("0.4"); }
         retain_rise_slew (scalar) { values ("0.1"); }
+        ocv_sigma_retaining_rise (scalar) { values ("0.01"); }
         cell_degradation (d) { values ("0.7"); }
       }
     }
@@ -190,7 +191,7 @@ def test_what_nobody_fills_does_not_pass_as_another_corners(tmp_path: Path) -> N
     report = liberty.write(filled, tmp_path / "out.lib", note="filled")
     assert dict(report.dropped) == {
         "k_volt_cell_rise": 1, "k_volt_fall_power": 1, "rise_capacitance_range": 1, "electromigration": 1, "retaining_rise": 1,
-        "retain_rise_slew": 1, "cell_degradation": 1, "scaled_cell": 1,
+        "retain_rise_slew": 1, "ocv_sigma_retaining_rise": 1, "cell_degradation": 1, "scaled_cell": 1,
     }  # fmt: skip
     assert dict(report.carried) == {
         "k_temp_cell_rise": 1, "default_max_transition": 1, "default_fanout_load": 1, "scaling_factors": 1, "min_pulse_width_low": 1,
@@ -206,6 +207,10 @@ def test_what_nobody_fills_does_not_pass_as_another_corners(tmp_path: Path) -> N
     kept = liberty.write(filled, tmp_path / "kept.lib", keep_unfilled=True)
     assert not kept.dropped
     assert kept.carried["retaining_rise"] == 1
+    path.write_text(OTHERS.replace('related_pin : "A";', 'related_pin : "A"; intrinsic_rise : 0.5;'))
+    with pytest.raises(UserError, match=r"others.lib:18: intrinsic_rise states a delay of the template's corner"):
+        liberty.write(filled, tmp_path / "none.lib")
+    assert not (tmp_path / "none.lib").exists()
 
 
 def test_a_header_that_contradicts_itself_stays_as_it_is(tmp_path: Path) -> None:

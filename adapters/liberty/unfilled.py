@@ -6,6 +6,7 @@ When the numbers of another corner are written into a template, then by default
   delay degradation, electromigration;
 - so are ranges of pin capacitances (a tool then takes the capacitance), k-factors other than zero (the slopes around the template's
   corner; without them a tool does not scale), and scaled cells for the conditions that the target takes the place of;
+- delays in another form than NLDM tables (propagation tables, linear models) are refused: nothing would take their place;
 - scaled cells for other conditions stay: they are those conditions' own;
 - single numbers stay (default limits, minimum periods, voltage ranges, fan-out loads), and are counted in what writing reports.
 """
@@ -22,7 +23,8 @@ from eda_plugin.adapters.liberty.document import Document
 from eda_plugin.adapters.liberty.edit import Edits
 from eda_plugin.adapters.liberty.header import conditions_row
 from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP, SIMPLE
-from eda_plugin.domain.quantity import group_of
+from eda_plugin.domain.quantity import VARIATION, group_of
+from eda_plugin.errors import UserError
 
 __all__ = ["UNFILLED", "carried_numbers", "drop_unfilled"]
 
@@ -36,6 +38,7 @@ UNFILLED = (
     "dynamic_current", "leakage_current", "gate_leakage", "intrinsic_parasitic", "retaining_rise", "retaining_fall", "retain_rise_slew",
     "retain_fall_slew", "cell_degradation", "electromigration",
 )  # fmt: skip
+_OTHER_DELAYS = ("rise_propagation", "fall_propagation", "intrinsic_rise", "intrinsic_fall")
 _REFERENCES = ("active_input_ccb", "active_output_ccb", "propagating_ccb")
 _RANGES = ("rise_capacitance_range", "fall_capacitance_range")
 _FACTOR = re.compile(r"k_(process|volt|temp)_\w+$")
@@ -45,14 +48,19 @@ _NUMBER = re.compile(rb'[\s"(,]*+[-+]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?\d++)?[
 
 
 def drop_unfilled(document: Document, edits: Edits, placed: set[int], *, keep: bool) -> list[int]:
-    """Take out what holds for the template's corner only, all but unfilled LVF tables unless ``keep``. Gives the rows taken out."""
+    """Take out what holds for the template's corner only, all but unfilled LVF tables unless ``keep``. Gives the rows taken out.
+
+    Raises ``UserError`` for delays in a form that is not filled.
+    """
     index = document.index
     last = int(np.searchsorted(index.start, index.end[document.row]))
     entries = document.entries
     owners = zip(entries.owner.tolist(), entries.keys, strict=True)
     rows = {owner for owner, key in owners if group_of(key.quantity) == "variation"} - placed
     if not keep:
-        rows |= {row for row in index.rows(UNFILLED, GROUP).tolist() if index.name_of(int(index.parent[row])) != "library"}
+        _refuse_other_delays(document, last)
+        lvf = [name for name in index.names if name.startswith("ocv_") and name not in VARIATION and not name.endswith("_template")]
+        rows |= {row for row in index.rows((*UNFILLED, *lvf), GROUP).tolist() if index.name_of(int(index.parent[row])) != "library"}
         rows |= {row for name in _REFERENCES for row in index.by_parent(name).values()}
         rows |= set(index.rows(_RANGES, COMPLEX).tolist())
         factors = index.rows([name for name in index.names if _FACTOR.match(name)], SIMPLE).tolist()
@@ -74,6 +82,18 @@ def drop_unfilled(document: Document, edits: Edits, placed: set[int], *, keep: b
             dropped.append(row)
             gone = int(index.end[row])
     return dropped
+
+
+def _refuse_other_delays(document: Document, last: int) -> None:
+    index = document.index
+    for kind in (GROUP, SIMPLE):
+        for row in index.rows(_OTHER_DELAYS, kind).tolist():
+            if document.row < row < last and index.name_of(int(index.parent[row])) == "timing":
+                path, line = document.source.line(int(index.start[row]))
+                raise UserError(
+                    f"{path}:{line}: {index.name_of(row)} states a delay of the template's corner and is not filled; take a template with "
+                    "cell_rise and cell_fall tables"
+                )
 
 
 def carried_numbers(document: Document, dropped: Sequence[int]) -> dict[str, int]:
