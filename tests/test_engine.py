@@ -17,7 +17,7 @@ from eda_plugin.domain import Corner, Library, Origin, Points, Table, TableKey, 
 from eda_plugin.domain.quantity import TIMING, group_of
 from eda_plugin.errors import TableError, UserError
 from eda_plugin.hooks.manager import Plugins
-from eda_plugin.models import timing, zeroshot
+from eda_plugin.models import fewshot, timing, zeroshot
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.engine import Filled, fill_library
 from eda_plugin.models.gp import GPSettings
@@ -31,6 +31,8 @@ SOME = ANCHORS[:6]
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same steps, fewer of them."""
     monkeypatch.setattr(zeroshot, "DRAWS", 24)
+    monkeypatch.setattr(fewshot, "FOLDS", 2)
+    monkeypatch.setattr(timing, "STAND_INS", 2)
     monkeypatch.setattr(timing, "DiffusionSettings", lambda: DiffusionSettings(steps=40, batch=64, levels=5))
     monkeypatch.setattr(timing, "GPSettings", lambda: GPSettings(steps=12))
 
