@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from contracts import Case, check_model, same_library
 from numpy.typing import NDArray
 from synthetic import ANCHORS, TARGET, anchors_of, build, measure, perturbed, template_of
@@ -211,6 +212,19 @@ def test_a_measured_point_off_the_template_is_refused(anchors: list[Library], tr
     strange = replace(measured, arcs=(measured.arcs[0]._replace(cell="nand9"), *measured.arcs[1:]))
     with pytest.raises(UserError, match=r"measured point 1: the template has no arc nand9"):
         run(anchors, template_of(truth), strange)
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:99", "meta"])
+def test_a_device_that_is_not_there_is_refused(anchors: list[Library], truth: Library, device: str) -> None:
+    with pytest.raises(UserError, match=rf"the device '{device}'.*; expected cpu"):
+        run(anchors, template_of(truth), None, device=device)
+
+
+def test_a_gpu_gives_the_same(anchors: list[Library], truth: Library, measured: Points) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("device absent: cuda")
+    one, two = (run(anchors, template_of(truth), measured, "auto", device=device).library for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(two.values, one.values, rtol=2e-3)
 
 
 def test_the_seed_counts(anchors: list[Library], truth: Library, measured: Points) -> None:

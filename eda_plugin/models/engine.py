@@ -19,6 +19,7 @@ from eda_plugin.config import FillSettings, Progress
 from eda_plugin.data.dataset import Aligned, align
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.domain.quantity import TIMING
+from eda_plugin.errors import UserError
 from eda_plugin.models.checkpoint import save_filled
 from eda_plugin.models.features import PointTable, gather
 from eda_plugin.models.others import fill_groups, informed_ratios, latent_coordinates
@@ -70,8 +71,9 @@ def fill_library(
 
     Measured and given values stay as they are. ``settings.model``: ``auto`` the whole method, ``gp`` without diffusion, ``ridge`` and
     ``gbr`` without or with trees in place of the process, ``nearest`` and ``interpolation`` plain look-ups for every group. Raises
-    ``UserError`` where anchors and template don't fit together.
+    ``UserError`` where anchors and template don't fit together, or the device is not there.
     """
+    _check_device(settings.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     ordered = sorted(anchors, key=lambda anchor: (anchor.corner, anchor.source))
@@ -125,6 +127,17 @@ def fill_library(
         sampler = TableSampler.of_zero_shot(library, points, half[points.flat], settings)
     report["seconds_by_stage"] = clock.seconds
     return Filled(library, report, sampler, timing)
+
+
+def _check_device(name: str) -> None:
+    try:
+        usable = torch.empty(0, device=name).device.type in ("cpu", "cuda")
+    except (RuntimeError, AssertionError) as error:  # the latter from a torch that was built without CUDA
+        raise UserError(
+            f"cannot use the device {name!r}: {str(error).splitlines()[0]}; expected cpu, or cuda where there is one"
+        ) from error
+    if not usable:
+        raise UserError(f"the device {name!r} is not supported; expected cpu or cuda")
 
 
 def _floor(aligned: Aligned, rows: NDArray[np.int64]) -> float:
