@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -361,6 +362,20 @@ def test_the_command_finds_the_line_and_writes_sarif(tmp_path: Path, command: Ca
     assert f"{path.name}:{line} error [transition-positive]" in done.stdout
     log = json.loads((tmp_path / "found.sarif").read_text())
     assert log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"] == {"startLine": line}
+
+
+def test_what_json_cannot_hold_is_null(
+    tmp_path: Path, make_library: Callable[..., Path], command: Callable[..., CompletedProcess[str]]
+) -> None:
+    path = make_library("tt,1.80,25", name="a name with blanks.lib")
+    path.write_text(re.sub(r"values \([^)]*\);", "", path.read_text(), count=1))
+    done = command("check", path, "--rule", "empty-table", "--sarif", "found.sarif", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout, parse_constant=pytest.fail)["findings"][0]["rule"] == "empty-table"
+    log = json.loads((tmp_path / "found.sarif").read_text(), parse_constant=pytest.fail)
+    place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"].endswith("/a%20name%20with%20blanks.lib")
+    assert place["region"]["startLine"] > 1
 
 
 def test_all_rules_at_once_leave_the_libraries_alone(sound: list[Library]) -> None:

@@ -46,10 +46,11 @@ def check(
     counts = count_findings(findings)
     if sarif is not None:
         from eda_plugin.files import replace_atomically
+        from eda_plugin.flow.outputs import plain
         from eda_plugin.qa.sarif import to_sarif
 
         with replace_atomically(sarif) as part:
-            part.write_text(json.dumps(to_sarif(findings, inputs.session.plugins.checks), indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(plain(to_sarif(findings, inputs.session.plugins.checks)), indent=1) + "\n", encoding="utf-8")
     if json_:
         print_json({"libraries": len(libraries), "counts": counts, "findings": [found.to_dict() for found in findings]})
     elif not inputs.quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 from eda_plugin import __version__
 from eda_plugin.qa.findings import Finding, Rule, Severity
@@ -30,7 +31,7 @@ def _result(found: Finding) -> dict[str, object]:
         "properties": {"values": list(found.values)},
     }
     if found.file:
-        place: dict[str, object] = {"artifactLocation": {"uri": found.file.replace("\\", "/")}}
+        place: dict[str, object] = {"artifactLocation": {"uri": quote(found.file.replace("\\", "/"))}}
         if found.line:
             place["region"] = {"startLine": found.line}
         result["locations"] = [{"physicalLocation": place}]
