@@ -11,7 +11,7 @@ import pytest
 import torch
 from contracts import Case, check_model, same_library
 from numpy.typing import NDArray
-from synthetic import ANCHORS, TARGET, anchors_of, build, measure, perturbed, template_of
+from synthetic import ANCHORS, TARGET, anchors_of, build, measure, perturbed, points_of, template_of
 
 from eda_plugin.config import FillSettings, NullProgress
 from eda_plugin.domain import Corner, Library, Origin, Points, Table, TableKey, blank
@@ -176,6 +176,21 @@ def test_an_anchor_that_lacks_a_table_is_of_use_all_the_same(anchors: list[Libra
     assert max(float(np.abs(library[key].values / truth[key].values - 1).max()) for key in lost) < 0.25
     with pytest.raises(TableError, match=r"cell2 .*: no anchor has this table"):
         run([without(anchor, lambda key: key.cell == "cell2") for anchor in anchors], template_of(truth), measured)
+
+
+def test_anchors_with_holes_serve_and_what_was_made_up_is_no_truth(anchors: list[Library], truth: Library, measured: Points) -> None:
+    rng = np.random.default_rng(0)
+    holed = []
+    for anchor in anchors:
+        gone = timing_of(anchor) & (rng.random(len(anchor.values)) < 0.2)
+        values, origin = np.where(gone, np.nan, anchor.values), np.where(gone, Origin.MISSING, anchor.origin).astype(np.uint8)
+        holed.append(anchor.with_values(values, origin))
+    points, _ = points_of(holed, truth)
+    lost = np.stack([np.isnan(anchor.values[points.flat]) for anchor in holed], axis=1)
+    assert (points.beyond[lost] > 0).all()
+    assert not points.beyond[~lost].any()
+    library = check_model(fill_library, Case(holed, template_of(truth), TARGET, measured, FillSettings(model="gp")))
+    assert error(library, truth) < 0.05
 
 
 def test_a_value_that_only_the_template_has_is_kept_and_spoils_nothing(anchors: list[Library], truth: Library, measured: Points) -> None:

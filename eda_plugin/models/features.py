@@ -22,6 +22,8 @@ SHAPES = 14
 """Principal components kept of the anchors' slopes at a point, and of the anchors' whole tables."""
 GRID = 7
 CLIP = 6.0
+MADE_UP = 1.0
+"""How far beyond its axes a value counts that an anchor does not have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +31,10 @@ class PointTable:
     """All points of the tables that a model works on. M points, A anchors, T tables.
 
     ``flat`` (M,) positions in the library; ``table`` (M,) number of the table, 0 to T - 1; ``kind`` (M,) code of the quantity; ``anchors``
-    (M, A) SI, no NaN; ``scale`` (M,) magnitude; ``place`` (M, 2) coordinates: log of the first and second axis value, less their mean in
-    the table; ``rank`` (M, 2) the same as positions in the grid, 0 to 1; ``first`` (T + 1,) where each table begins.
+    (M, A) SI, no NaN; ``scale`` (M,) magnitude; ``beyond`` (M, A) how far outside an anchor's axes; ``place`` (M, 2) logarithms of the first
+    and second axis value; ``rank`` (M, 2) the same as positions in the grid, 0 to 1; ``slopes`` (M, 2 A) of the anchors along both axes as
+    shares of the magnitude; ``shapes`` (T, 49 A) the anchors' whole tables; ``first`` (T + 1,) where each table begins; ``rows`` (T,) of the
+    library and ``shape`` (T, 3) of each table.
     """
 
     flat: NDArray[np.int64]
@@ -106,14 +110,15 @@ def without_holes(anchors: Array, floor: float = 0.0) -> Array:
 def gather(blocks: Sequence[Block], kinds: NDArray[np.int64], floor: float) -> PointTable:
     """Lay blocks out point by point. ``kinds``: code of the quantity of each library row; ``floor`` (s): smallest magnitude.
 
-    What an anchor lacks is made up (``without_holes``).
+    What an anchor lacks is made up (``without_holes``) and counts as beyond its axes: no truth to learn from.
     """
     parts: dict[str, list[Array]] = {name: [] for name in ("anchors", "beyond", "place", "rank", "slopes", "scale")}
     flat, rows, lengths, grids, shape = [], [], [], [], []
     for block in blocks:
         n, P, A = block.anchors.shape
         X = block.anchors
-        if np.isnan(X).any():
+        holes = np.isnan(X)
+        if holes.any():
             X = without_holes(X.reshape(-1, A), floor).reshape(n, P, A)
         scale = np.maximum(np.abs(X).mean(axis=-1), floor)
         full = X.reshape(n, *block.shape, A)
@@ -128,7 +133,7 @@ def gather(blocks: Sequence[Block], kinds: NDArray[np.int64], floor: float) -> P
             ranks.append(np.broadcast_to(steps.reshape(form), (n, *block.shape)).reshape(n, P))
         parts["anchors"].append(X.reshape(n * P, A))
         parts["scale"].append(scale.reshape(-1))
-        parts["beyond"].append(block.beyond.reshape(n * P, A))
+        parts["beyond"].append(np.where(holes, MADE_UP, block.beyond).reshape(n * P, A))
         parts["place"].append(np.stack(logs, axis=-1).reshape(n * P, 2))
         parts["rank"].append(np.stack(ranks, axis=-1).reshape(n * P, 2))
         parts["slopes"].append(np.concatenate(slopes, axis=-1).reshape(n * P, 2 * A))
