@@ -31,9 +31,9 @@ class PointTable:
     """All points of the tables that a model works on. M points, A anchors, T tables.
 
     ``flat`` (M,) positions in the library; ``table`` (M,) number of the table, 0 to T - 1; ``kind`` (M,) code of the quantity; ``anchors``
-    (M, A) SI, no NaN; ``scale`` (M,) magnitude; ``beyond`` (M, A) how far outside an anchor's axes; ``place`` (M, 2) logarithms of the first
+    (M, A) SI, no NaN; ``scale`` (M,) magnitude; ``beyond`` (M, A) how far outside its axes; ``place`` (M, 2) logarithms of the first
     and second axis value; ``rank`` (M, 2) the same as positions in the grid, 0 to 1; ``slopes`` (M, 2 A) of the anchors along both axes as
-    shares of the magnitude; ``shapes`` (T, 49 A) the anchors' whole tables; ``first`` (T + 1,) where each table begins; ``rows`` (T,) of the
+    shares of the magnitude; ``shapes`` (T, 49 A) the anchors' whole tables; ``first`` (T + 1,) where each begins; ``rows`` (T,) of the
     library and ``shape`` (T, 3) of each table.
     """
 
