@@ -213,6 +213,15 @@ def test_what_nobody_fills_does_not_pass_as_another_corners(tmp_path: Path) -> N
     assert not (tmp_path / "none.lib").exists()
 
 
+@pytest.mark.parametrize("name", ['a_tt"30"', '"a_tt" b', "/* a_tt */ a_tt", " a_tt ", '"a_tt"', '"a_tt", 2'])
+def test_a_name_is_followed_however_it_is_spelled(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x_tt_1v00_025C.lib"
+    path.write_text(f"library ({name}) {{ nom_voltage : 1; nom_temperature : 25; cell (X) {{ area : 1; }} }}")
+    library = liberty.read(path, cache=False)
+    liberty.write(replace(library, name="b_ss", corner=SLOW), tmp_path / "out.lib")
+    assert liberty.open_document(tmp_path / "out.lib").name == "b_ss"
+
+
 def test_a_header_that_contradicts_itself_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "odd.lib"
     path.write_text(

@@ -56,8 +56,8 @@ def follow_corner(document: Document, edits: Edits, name: str, corner: Corner) -
         _rename(edits, conditions, old, corner.name)
         default = own.get("default_operating_conditions")
         if default is not None and index.value(default) == old:
-            raw = index.raw(default)
-            edits.replace(int(index.left[default]), int(index.right[default]), raw.replace(old.encode(), corner.name.encode(), 1))
+            renamed = _renamed(index.raw(default), old, corner.name)
+            edits.replace(int(index.left[default]), int(index.right[default]), renamed)
     if supply is not None:
         _set_rails(document, edits, supply, corner.voltage)
 
@@ -65,10 +65,14 @@ def follow_corner(document: Document, edits: Edits, name: str, corner: Corner) -
 def _rename(edits: Edits, row: int, old: str, new: str) -> None:
     if old != new:
         index = edits.source.index
-        raw = index.raw(row)
-        first = raw.split(b",", 1)[0]
-        renamed = first.replace(old.encode(), new.encode(), 1) if old and old.encode() in first else b'"' + new.encode() + b'"'
-        edits.replace(int(index.left[row]), int(index.left[row]) + len(first), renamed)
+        first = index.raw(row).split(b",", 1)[0]
+        edits.replace(int(index.left[row]), int(index.left[row]) + len(first), _renamed(first, old, new))
+
+
+def _renamed(raw: bytes, old: str, new: str) -> bytes:
+    """Another name in the place of the old one, in its quotes and blanks; in quotes alone where the spelling is out of the ordinary."""
+    plain = old and '"' not in old and b"/*" not in raw and raw.count(old.encode()) == 1
+    return raw.replace(old.encode(), new.encode()) if plain else b'"' + new.encode() + b'"'
 
 
 def _float(raw: bytes) -> float | None:
