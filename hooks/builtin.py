@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["choose_corners", "choose_simulations", "register_checks", "register_formats", "register_models"]
 
 _MODELS = {
-    "auto": "whole method: ridge across the anchors, Gaussian process, each table's own points, intervals, diffusion",
-    "gp": "the same without diffusion: joint samples of tables are Gaussian",
+    "auto": "whole method: ridge across the anchors, Gaussian process and networks, each table's own points, diffusion",
+    "gp": "baseline: the same without networks and without diffusion",
     "gbr": "baseline: ridge across the anchors, boosted trees on its residual",
     "ridge": "baseline: ridge across the anchors",
     "interpolation": "baseline: linear over voltage and temperature",

@@ -15,6 +15,7 @@ from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FEWEST, FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.intervals import conformal, error_features, fit_scale
+from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.pseudo import Rehearsal, choose_stand_ins, rehearse
 from eda_plugin.models.residual import ResidualModel, conditions, fit_residual_model, table_set
 
@@ -85,6 +86,7 @@ def fit_timing(
             seed=settings.seed,
             settings=gp,
             layer=layer,
+            networks=NetworkSettings() if settings.model == "auto" else None,
             device=settings.device,
         )
     rng = np.random.default_rng(settings.seed)
@@ -152,7 +154,8 @@ def fit_timing(
                 judged["x".join(map(str, shape))] = model.judged.__dict__
     left_share = np.abs(fit.left_out) / np.maximum(np.abs(y), floor)
     report: dict[str, object] = {
-        "model": NAMES[layer if len(known) >= FEWEST else "none"],
+        "model": NAMES[layer if len(known) >= FEWEST else "none"] + (", networks" if fit.blend else ""),
+        "networks_share": fit.blend,
         "left_out_error_pct": round(100 * float(left_share.mean()), 4) if len(y) else None,
         "rehearsed": {r.corner.name: {"error_pct": round(100 * float(np.nanmean(np.abs(r.error))), 4)} for r, _ in rehearsed},
         "table_samples": judged,
