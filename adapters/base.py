@@ -18,11 +18,13 @@ class ReadOptions:
 
     ``corners``: the corner of a file, by path, where the user states it. ``mapping``: the TOML file that says what the measures of
     simulation results are. ``workers``: processes to read with, ``None`` for as many as there are; the result never depends on it.
+    ``cache``: whether a format that keeps what it has read may take it from there.
     """
 
     corners: Mapping[Path, Corner] = field(default_factory=dict)
     mapping: Path | None = None
     workers: int | None = None
+    cache: bool = True
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def choose_simulations(anchors: Sequence[Library], template: Library, target: Co
 def _read_liberty(paths: Sequence[Path], options: ReadOptions) -> Sequence[Library]:
     from eda_plugin.adapters import liberty
 
-    return liberty.read_many(paths, corners=[options.corners.get(path) for path in paths], workers=options.workers)
+    return liberty.read_many(paths, corners=[options.corners.get(path) for path in paths], workers=options.workers, cache=options.cache)
 
 
 def _write_liberty(library: Library, out: Path, options: WriteOptions) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -108,3 +110,15 @@ def test_many_with_one_broken_names_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="1 libraries and 2 corners"):
         liberty.read_many([FORMS], [None, None])
     assert liberty.read_many([]) == []
+
+
+def test_the_command_leaves_the_cache_alone_where_asked_to(
+    make_library: Callable[..., Path], command: Callable[..., CompletedProcess[str]], folder: Path
+) -> None:
+    path = make_library("tt,1.80,25")
+    for arguments in (("inspect", path), ("check", path), ("compare", path, path), ("plan", path, "--target", "tt,1.8,30", "-o", "p.csv")):
+        done = command(*arguments, "--no-cache", "--quiet") if arguments[0] != "plan" else command(*arguments, "--no-cache")
+        assert done.returncode in (0, 1), done.stderr
+        assert not folder.exists()
+    command("inspect", path)
+    assert len(list(folder.iterdir())) == 1

@@ -43,10 +43,10 @@ def _read(store: Store, path: str | Path, corner: Corner | None, name: str | Non
     return library
 
 
-def uninterpreted(path: str | Path, name: str | None = None) -> dict[str, int]:
+def uninterpreted(path: str | Path, name: str | None = None, *, cache: bool = True) -> dict[str, int]:
     """``Document.uninterpreted`` of a file, from the cache where it was read before. Raises ``ParseError`` and ``UserError``."""
     store = Store()
-    known = store.load_uninterpreted(store.entry(path, name))
+    known = store.load_uninterpreted(store.entry(path, name)) if cache else None
     return open_document(path, name).uninterpreted() if known is None else known
 
 

@@ -26,7 +26,7 @@ def inspect(inputs: Inputs, carried: bool, json_: bool) -> None:
 
     libraries = inputs.read()
     summaries = [flow.summarize(library) for library in libraries]
-    uninterpreted = [flow.uninterpreted(library) for library in libraries]
+    uninterpreted = [flow.uninterpreted(library, session=inputs.session) for library in libraries]
     gaps = flow.choose_corners(libraries, session=inputs.session)
     if json_:
         told = [{**summary.to_dict(), "uninterpreted": names} for summary, names in zip(summaries, uninterpreted, strict=True)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eda_plugin.domain import Library
     from eda_plugin.flow import Session
 
-__all__ = ["PATH", "Inputs", "as_json", "needs_target", "reads", "session_of"]
+__all__ = ["PATH", "Inputs", "as_json", "needs_target", "reads", "session_of", "without_cache"]
 
 PATH = click.Path(path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,18 +39,29 @@ class Inputs:
         return flow.read(self.paths, corners=self.corners, mapping=self.mapping, workers=self.workers, session=self.session)
 
 
+without_cache = click.option("--no-cache", is_flag=True, help="Read every file anew, and keep nothing of it.")
+
+
 def reads(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the argument ``name`` and the options of reading; it gets them as ``inputs``."""
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(
-            paths: tuple[Path, ...], corners: Path | None, mapping: Path | None, workers: int | None, quiet: bool, **rest: object
+            paths: tuple[Path, ...],
+            corners: Path | None,
+            mapping: Path | None,
+            workers: int | None,
+            no_cache: bool,
+            quiet: bool,
+            **rest: object,
         ) -> None:
-            command(inputs=Inputs(paths, corners, mapping, workers, quiet, session_of(quiet=quiet)), **rest)
+            session = session_of(quiet=quiet, cache=not no_cache)
+            command(inputs=Inputs(paths, corners, mapping, workers, quiet, session), **rest)
 
         for option in (
             click.option("--quiet", is_flag=True, help="Show no progress and no summary."),
+            without_cache,
             click.option("--workers", type=click.IntRange(min=1), help="Processes to read with.  [default: one a core]"),
             click.option("--mapping", type=PATH, metavar="MAP.toml", help="What the measures of HSPICE measure files are."),
             click.option("--corners", type=PATH, metavar="TABLE.csv", help="Corners: columns file, process, voltage, temperature."),
@@ -76,7 +87,7 @@ def needs_target(command: F) -> F:
 as_json = click.option("--json", "json_", is_flag=True, help="Print a machine-readable summary on standard output.")
 
 
-def session_of(*, quiet: bool) -> Session:
+def session_of(*, quiet: bool, cache: bool = True) -> Session:
     """The run's session: plugins of the command line, progress on a terminal, warnings on standard error."""
     from eda_plugin.cli.show import progress
     from eda_plugin.flow import Session
@@ -84,4 +95,4 @@ def session_of(*, quiet: bool) -> Session:
     plugins = click.get_current_context().find_object(Plugins)
     if plugins is None:
         raise click.UsageError("the command runs within eda-plugin only")
-    return Session(plugins, progress(quiet=quiet), lambda text: click.echo(f"warning: {text}", err=True))
+    return Session(plugins, progress(quiet=quiet), lambda text: click.echo(f"warning: {text}", err=True), cache)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eda_plugin.cli.options import PATH, Inputs, as_json, reads, session_of
+from eda_plugin.cli.options import PATH, Inputs, as_json, reads, session_of, without_cache
 
 if TYPE_CHECKING:
     from eda_plugin.adapters.liberty import Change
@@ -76,9 +76,19 @@ def check(
 @click.option("--bytes", "bytes_", is_flag=True, help="Compare the texts of two Liberty files, not their numbers.")
 @click.option("--csv", "csv_", type=PATH, metavar="FILE", help="Write all that differs, the worst first, as CSV (SI units).")
 @click.option("--quiet", is_flag=True, help="Print nothing: the exit status tells.")
+@without_cache
 @as_json
 def compare(
-    library: Path, reference: Path, rtol: float, atol: float, limit: int, bytes_: bool, csv_: Path | None, quiet: bool, json_: bool
+    library: Path,
+    reference: Path,
+    rtol: float,
+    atol: float,
+    limit: int,
+    bytes_: bool,
+    csv_: Path | None,
+    no_cache: bool,
+    quiet: bool,
+    json_: bool,
 ) -> None:
     """Compare a library with a reference, table by table, the worst first. Exit status 1 where they differ.
 
@@ -88,7 +98,7 @@ def compare(
     from eda_plugin.cli.show import print_json
     from eda_plugin.errors import UserError
 
-    session = session_of(quiet=quiet)
+    session = session_of(quiet=quiet, cache=not no_cache)
     if bytes_:
         found = flow.compare_text(library, reference, session=session)
         _write_csv(csv_, ("kind", "path", "line", "reference_line", "before", "after"), map(asdict, found))

@@ -136,7 +136,7 @@ def fill(
         begin = time.monotonic()
         corner = target if isinstance(target, Corner) else Corner.parse(target)
         anchors = tuple(sorted(anchors, key=lambda anchor: (anchor.corner, anchor.source)))
-        blank = template_for(template, anchors, corner, session.plugins)
+        blank = template_for(template, anchors, corner, session)
         check_anchors(anchors, blank, corner)
         session.warn(check_target(corner, anchors, extrapolate=extrapolate))
         points = None if measured is None else read_points(measured, blank)

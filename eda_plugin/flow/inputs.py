@@ -93,11 +93,12 @@ def read_libraries(
     corners: Path | None = None,
     mapping: Path | None = None,
     workers: int | None = None,
+    cache: bool = True,
 ) -> tuple[Library, ...]:
     """All libraries of files and folders, by corner, then by source: the order of ``paths`` does not matter."""
     files = expand(paths, plugins)
     table = {} if corners is None else _by_path(read_corner_table(corners), files, corners)
-    options = ReadOptions(table, mapping, workers)
+    options = ReadOptions(table, mapping, workers, cache)
     groups: dict[str, list[Path]] = defaultdict(list)
     formats: dict[str, Format] = {}
     for file in files:
@@ -154,11 +155,11 @@ def nearest(target: Corner, libraries: Sequence[Library]) -> Library:
     return min(libraries, key=distance)
 
 
-def read_template(path: Path, target: Corner, *, plugins: Plugins) -> Library:
+def read_template(path: Path, target: Corner, *, plugins: Plugins, cache: bool = True) -> Library:
     """The template in ``path``. Its corner is the target's, whatever its text says."""
     if path.is_dir() or not path.exists():
         raise UserError(f"template {path}: expected a library file")
-    libraries = _read(plugins.formats.reader(path), [path], ReadOptions(corners={path: target}))
+    libraries = _read(plugins.formats.reader(path), [path], ReadOptions(corners={path: target}, cache=cache))
     if len(libraries) != 1:
         raise UserError(f"template {path}: expected one library, found {len(libraries)}")
     return make_template(libraries[0], target)

@@ -13,7 +13,6 @@ from eda_plugin.errors import UserError
 from eda_plugin.flow.inputs import check_anchors, check_measured, load_first, make_template, nearest, read_template, simulations
 from eda_plugin.flow.outputs import write_all
 from eda_plugin.flow.session import Session
-from eda_plugin.hooks.manager import Plugins
 
 __all__ = ["Plan", "budget_count", "check_target", "choose_corners", "plan", "template_for"]
 
@@ -83,15 +82,15 @@ def check_target(target: Corner, anchors: Sequence[Library], *, extrapolate: boo
     return f"{stranger or where}: expect larger errors than the intervals say"
 
 
-def template_for(template: str | Path | Library | None, anchors: Sequence[Library], target: Corner, plugins: Plugins) -> Library:
+def template_for(template: str | Path | Library | None, anchors: Sequence[Library], target: Corner, session: Session) -> Library:
     """The template given, or the nearest anchor's structure; of those that stand in a file of a format that can be written, if any."""
     if isinstance(template, Library):
         return make_template(template, target)
     if template is not None:
-        return read_template(Path(template), target, plugins=plugins)
+        return read_template(Path(template), target, plugins=session.plugins, cache=session.cache)
     if not anchors:
         raise UserError("no anchor; name at least one library at another corner")
-    writers = [format for format in plugins.formats if format.write is not None]
+    writers = [format for format in session.plugins.formats if format.write is not None]
     writable = [anchor for anchor in anchors if any(format.claims(Path(anchor.source)) for format in writers)]
     return make_template(nearest(target, writable or anchors), target)
 
@@ -114,7 +113,7 @@ def plan(
     session = session or Session.load()
     with session.errors_told():
         corner = target if isinstance(target, Corner) else Corner.parse(target)
-        blank = template_for(template, anchors, corner, session.plugins)
+        blank = template_for(template, anchors, corner, session)
         check_anchors(anchors, blank, corner)
         session.warn(check_target(corner, anchors, extrapolate=extrapolate))
         total = simulations(blank)

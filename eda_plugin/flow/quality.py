@@ -117,11 +117,12 @@ def compare_text(path: str | Path, reference: str | Path, *, session: Session | 
         return liberty.changes(liberty.open_document(path), liberty.open_document(reference))
 
 
-def uninterpreted(library: Library) -> dict[str, int]:
+def uninterpreted(library: Library, *, session: Session | None = None) -> dict[str, int]:
     """How many of each group and attribute of the library's Liberty file are carried through as they stand; empty for other formats."""
     from eda_plugin.adapters import liberty
 
-    return liberty.uninterpreted(library.source) if _is_liberty(library.source) else {}
+    cache = session is None or session.cache
+    return liberty.uninterpreted(library.source, cache=cache) if _is_liberty(library.source) else {}
 
 
 def _is_liberty(source: str) -> bool:

@@ -34,4 +34,5 @@ def read(
             corners=None if corners is None else Path(corners),
             mapping=None if mapping is None else Path(mapping),
             workers=workers,
+            cache=session.cache,
         )

@@ -19,11 +19,13 @@ def _warn(message: str) -> None:
 
 @dataclass(frozen=True)
 class Session:
-    """``tell`` gets each warning as a sentence: Python's ``warnings`` unless told otherwise."""
+    """``tell`` gets each warning as a sentence: Python's ``warnings`` unless told otherwise. ``cache``: take libraries that were read
+    before from the user's cache, and keep what is read."""
 
     plugins: Plugins
     progress: Progress = field(default_factory=NullProgress)
     tell: Callable[[str], None] = _warn
+    cache: bool = True
 
     @classmethod
     def load(cls, disabled: Iterable[str] = ()) -> Session:
