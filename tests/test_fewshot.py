@@ -13,6 +13,7 @@ from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
 from eda_plugin.models.features import PointTable, point_features, without_holes
 from eda_plugin.models.fewshot import FewShot, Layer, correlation, fit_few_shot, inside_tables, ridge
 from eda_plugin.models.gp import GPSettings
+from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.others import latent_coordinates
 
 Floats = NDArray[np.float64]
@@ -30,7 +31,7 @@ def case() -> tuple[PointTable, Floats, Index]:
     return points, truth, known
 
 
-def fit(case: tuple[PointTable, Floats, Index], layer: Layer = "process") -> FewShot:
+def fit(case: tuple[PointTable, Floats, Index], layer: Layer = "process", networks: NetworkSettings | None = None) -> FewShot:
     points, truth, known = case
     columns, where = np.arange(points.anchors.shape[1]), np.arange(len(points))
     zero = points.anchors.mean(axis=1)
@@ -119,6 +120,18 @@ def test_the_tables_own_points_help(case: tuple[PointTable, Floats, Index]) -> N
     )
     assert own < none
     assert own < 0.9 * ridge_alone
+
+
+def test_networks_are_blended_in_by_their_left_out_error(case: tuple[PointTable, Floats, Index]) -> None:
+    points, truth, known = case
+    settings = NetworkSettings(folds=3, width=24, steps=150, batch=64)
+    alone, blended = fit(case), fit(case, networks=settings)
+    assert blended.blend in (0.0, 0.15, 0.3, 0.5)
+    assert alone.blend == 0.0
+    rest = np.setdiff1d(np.arange(len(points)), known)
+    errors = [float(np.abs(one.mean[rest] / truth[rest] - 1).mean()) for one in (blended, alone)]
+    assert errors[0] < 1.15 * errors[1]
+    assert np.array_equal(blended.mean, fit(case, networks=settings).mean)
 
 
 def test_few_points_leave_the_ridge_alone(case: tuple[PointTable, Floats, Index]) -> None:

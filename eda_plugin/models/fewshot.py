@@ -187,9 +187,8 @@ def fit_few_shot(
 ) -> FewShot:
     """Predict the points ``where`` (E,) from the anchors in ``columns``, the prediction ``zero`` (M,) SI and y (N,) SI at ``known``.
 
-    ``floor`` (s): errors of smaller values count as errors of that size. ``layer``: what learns the ridge's residual; ``networks``:
-    blended with the process; with ``none``, or
-    too few points, the ridge stands alone.
+    ``floor`` (s): errors of smaller values count as errors of that size. ``layer``: what learns the ridge's residual; with ``none``, or too
+    few points, the ridge stands alone. ``networks``: blended with the process.
     """
     Z = points.anchors[:, columns] / points.scale[:, None]
     ratio, left = ridge(Z, zero / points.scale, y / points.scale[known], points.kind, known, floor / points.scale[known])
