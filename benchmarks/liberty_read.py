@@ -73,6 +73,8 @@ def many(paths: list[Path], folder: Path) -> None:
     done, values = time.perf_counter(), sum(len(library.values) for library in libraries)
     print(f"{len(paths)} files, {values} values, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"  read in {read - begin:.1f} s, aligned to {table.num_rows} rows in {done - read:.1f} s: {done - begin:.1f} s wall clock")
+    cpu = os.times()
+    print(f"  CPU time {cpu.user + cpu.system:.1f} s here, {cpu.children_user + cpu.children_system:.1f} s in the readers")
     changed = []
     for path, library in zip(paths, libraries, strict=True):
         document = liberty.open_document(path)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from eda_plugin.adapters import liberty
+from eda_plugin.adapters.liberty import reading
 from eda_plugin.domain import Corner, Library, Origin, TableKey
 from eda_plugin.errors import UserError
 
@@ -225,3 +226,34 @@ def test_included_files_are_read_in_their_place(tmp_path: Path) -> None:
     library = liberty.read(path)
     assert [cell.name for cell in library.cells] == ["X", "Y", "Z"]
     np.testing.assert_array_equal(library.values, np.array([3, 5]) * NW)
+
+
+def test_places_are_those_of_the_text() -> None:
+    places = liberty.Places(liberty.open_document(FORMS))
+    lines = FORMS.read_text().splitlines()
+
+    def at(key: TableKey | None, name: str = "") -> str:
+        path, line = places.of(key, name)
+        assert path == str(FORMS)
+        return lines[line - 1].strip()
+
+    assert at(arc("cell_rise")).startswith("cell_rise (grid2) {")
+    assert at(TableKey("2INV_X1", "", "", "leakage", "", "", "cell_leakage_power")) == "cell_leakage_power : 0.25;"
+    assert at(arc("cell_rise", "absent")) == "pin (Y) {", "an arc that is not there: its pin"
+    assert at(arc("cell_rise")._replace(pin="Z")) == "cell (2INV_X1) { // a name that begins with a digit", (
+        "a pin that is not there: its cell"
+    )
+    assert at(None, "nom_voltage").startswith("nom_process : 1.0; nom_voltage")
+    assert at(None, "voltage_map") == "voltage_map (VDD, 1.80);"
+    assert at(None, "REG/SI") == "pin (D SI) {"
+    assert at(None, "REG") == 'cell ("REG") {'
+    assert at(None, "library") == at(None, "nothing of this name") == 'library ("forms__tt_1v80_025C") {'
+
+
+def test_what_is_not_interpreted_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EDA_PLUGIN_CACHE", str(tmp_path))
+    anew = liberty.uninterpreted(FORMS)
+    assert anew == liberty.open_document(FORMS).uninterpreted()
+    liberty.read(FORMS)
+    monkeypatch.setattr(reading, "open_document", lambda *_: pytest.fail("the text was read again"))
+    assert liberty.uninterpreted(FORMS) == anew

@@ -278,6 +278,32 @@ def test_broken_library_is_found(name: str, sound: list[Library]) -> None:
     assert all(finding.message and finding.corner is not None and finding.file for finding in found)
 
 
+@pytest.mark.parametrize(
+    ("rule", "fields", "message", "place"),
+    [
+        (
+            "conditions-default",
+            {"default_conditions": ""},
+            "no default_operating_conditions; the library has 'tt_025C",
+            "operating_conditions",
+        ),
+        ("conditions-name", {"conditions": {"ss_025C_0v80": {"voltage": 0.8}}}, "say process ss for tt", "operating_conditions"),
+        ("corner-stated", {"nominal": {}, "conditions": {"only": {"voltage": 0.7}}}, "states voltage 0.7 V for 0.8 V", "nom_voltage"),
+        ("nominal-differs", {"nominal": {"process": 1.1}}, "nom_process is 1.1, the operating conditions", "nom_process"),
+    ],
+)
+def test_headers_contradict_themselves_in_several_ways(
+    sound: list[Library], rule: str, fields: dict[str, object], message: str, place: str
+) -> None:
+    if rule != "conditions-default":
+        fields = {"default_conditions": "", **fields}
+    if rule == "nominal-differs":
+        fields["default_conditions"] = CORNERS[0].name
+    [found] = checks.run(_says(**fields)(list(sound)), [RULES[rule]])
+    assert message in found.message
+    assert found.place == place
+
+
 def test_findings_carry_line_and_values(sound: list[Library]) -> None:
     broken = FAULTS["transition-positive"](list(sound))
     [found] = checks.run(broken, [RULES["transition-positive"]], locate=lambda library, found: (found.file, 7))
@@ -335,7 +361,7 @@ def test_a_line_in_an_included_file_is_that_files(tmp_path: Path, command: Calla
     (tmp_path / "top_tt_1v00_025C.lib").write_text('library (top_tt_1v00_025C) {\n include_file ("cells.inc");\n}\n')
     done = command("check", "top_tt_1v00_025C.lib", "--rule", "capacitance-positive", "--json")
     [found] = json.loads(done.stdout)["findings"]
-    assert (Path(found["file"]).name, found["line"]) == ("cells.inc", 3)
+    assert (Path(found["file"]).name, found["line"]) == ("cells.inc", 4)
 
 
 def test_the_command_finds_the_line_and_writes_sarif(tmp_path: Path, command: Callable[..., CompletedProcess[str]]) -> None:

@@ -18,8 +18,10 @@ class Places:
         self.document = document
 
     def of(self, key: TableKey | None, name: str = "") -> tuple[str, int]:
-        """Of a table, its group; where the file has no such table, of its pin or cell. Without a key, of ``name``: an attribute or group
-        of the library (the first of that name), a cell or ``cell/pin``; of the library where there is none."""
+        """Of a table, its group; of a single number, its attribute; where the file has neither, of the pin or cell.
+
+        Without a key, of ``name``: an attribute or group of the library (the first of that name), a cell or ``cell/pin``; else the library.
+        """
         document = self.document
         cell, _, pin = name.partition("/")
         if key is not None:
@@ -33,7 +35,8 @@ class Places:
     @cached_property
     def _tables(self) -> dict[TableKey, int]:
         entries = self.document.entries
-        return dict(zip(entries.keys, entries.owner.tolist(), strict=True))
+        rows = zip(entries.keys, entries.owner.tolist(), entries.value.tolist(), strict=True)
+        return {key: value if value >= 0 and key.timing_type in ("leakage", "pin") else owner for key, owner, value in rows}
 
     @cached_property
     def _own(self) -> dict[str, int]:
