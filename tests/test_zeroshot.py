@@ -11,7 +11,7 @@ from synthetic import ANCHORS, TARGET, anchors_of, build
 
 from eda_plugin.domain import Corner
 from eda_plugin.models import zeroshot
-from eda_plugin.models.corner import Draw, draw_weights, held_out, interpolation_weights, kriging, nearest_weights
+from eda_plugin.models.corner import Draw, draw_weights, held_out, interpolation_weights, kriging, nearest_weights, slope_weights
 from eda_plugin.models.zeroshot import Domain, ZeroShot, fit_zero_shot, magnitude
 
 Floats = NDArray[np.float64]
@@ -82,6 +82,22 @@ def test_process_names_without_a_convention_work() -> None:
     values = plane(strange)
     assert interpolation_weights(strange, len(ANCHORS), USE) @ values[:-1] == pytest.approx(values[-1])
     assert kriging(strange, len(ANCHORS), USE, DRAW).weights @ values[:-1] == pytest.approx(values[-1], rel=0.1)
+
+
+def test_a_slope_shared_by_families_of_like_temperature_comes_back() -> None:
+    corners = [
+        Corner(p, v, c)
+        for p, v, c in (("ss", 0.8, 100), ("ss", 0.9, 100), ("tt", 0.8, 100), ("tt", 1.0, 100), ("ff", 0.9, -40), ("ff", 1.0, -40))
+    ]
+    everyone = [*corners, Corner("ss", 0.7, 100)]
+    use = np.array([True] * 6 + [False])
+    level = {"ss": 1.0, "tt": -2.0, "ff": 30.0}
+    slope = {100.0: 3.0, -40.0: -7.0}  # the cold family has another, and no say
+    values = np.array([level[c.process] + slope[c.temperature] * np.log(c.voltage) for c in everyone])
+    weights = slope_weights(everyone, 6, use)
+    assert weights is not None
+    assert weights @ values[:-1] == pytest.approx(values[-1])
+    assert slope_weights([*corners, Corner("ss", 0.7, 25)], 6, use) is None
 
 
 def test_held_out_predicts_each_anchor_from_the_others() -> None:

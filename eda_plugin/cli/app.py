@@ -54,7 +54,11 @@ def app(disable_plugin: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """End the process with the status of the command line."""
+    """End the process with the status of the command line.
+
+    Threads of OpenMP wait asleep unless the user says otherwise: where another program has a core, threads that spin cost minutes.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(arguments))
 
 

@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from eda_plugin.domain import Corner, process_axes
 
-__all__ = ["CornerWeights", "Draw", "draw_weights", "held_out", "interpolation_weights", "kriging", "nearest_weights"]
+__all__ = ["CornerWeights", "Draw", "draw_weights", "held_out", "interpolation_weights", "kriging", "nearest_weights", "slope_weights"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+NEAR_DEGREES = 45.0
+"""Corners within this many degrees are of like temperature."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def draw_weights(count: int, seed: int, latent: bool) -> list[Draw]:
             nugget=float(10 ** rng.uniform(-6, -2)),
             latent=float(np.exp(rng.uniform(np.log(0.3), np.log(10.0)))) if latent and rng.random() < 0.7 else 0.0,
             named=bool(rng.random() < 0.3),
-            apart=45.0 if rng.random() < 0.3 else np.inf,
+            apart=NEAR_DEGREES if rng.random() < 0.3 else np.inf,
         )
         for _ in range(count)
     ]
@@ -162,6 +166,36 @@ def interpolation_weights(corners: Sequence[Corner], target: int, use: Mask) -> 
     weights = np.zeros(len(known))
     weights[np.isin(known, rows)] = solved
     return weights
+
+
+def slope_weights(corners: Sequence[Corner], target: int, use: Mask) -> Array | None:
+    """From the corners of the target's own process and temperature, along a slope over log voltage that corners of like temperature share.
+
+    Each process at each temperature has a level of its own; only differences inside such a family make the slope, the target's own family
+    counting threefold. ``None`` where the target's family has no corner. What leaks when hot and when cold are different currents, so
+    families more than 45 degrees away have no say.
+    """
+    known = np.flatnonzero(use)
+    volts = np.log([corner.voltage for corner in corners])
+    degrees = np.array([corner.temperature for corner in corners])
+    family = [(corners[i].process, round(corners[i].temperature)) for i in known.tolist()]
+    mine = (corners[target].process, round(corners[target].temperature))
+    own = np.array([name == mine for name in family])
+    if not own.any():
+        return None
+    weights = np.where(own, 1.0 / own.sum(), 0.0)
+    slope, spread = np.zeros(len(known)), 0.0
+    for name in sorted(set(family)):
+        inside = np.array([other == name for other in family])
+        if abs(degrees[target] - name[1]) > NEAR_DEGREES:
+            continue
+        apart = np.where(inside, volts[known] - volts[known][inside].mean(), 0.0)
+        factor = 3.0 if name == mine else 1.0
+        slope += factor * apart
+        spread += factor * float(apart @ apart)
+    if spread > 1e-12:
+        weights = weights + slope / spread * (volts[target] - volts[known][own].mean())
+    return np.asarray(weights, dtype=np.float64)
 
 
 def held_out(values: Array, weights: Sequence[Array]) -> Array:

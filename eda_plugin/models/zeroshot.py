@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.config import FillSettings
 from eda_plugin.domain import Corner
-from eda_plugin.models.corner import draw_weights, held_out, interpolation_weights, kriging, nearest_weights
+from eda_plugin.models.corner import draw_weights, held_out, interpolation_weights, kriging, nearest_weights, slope_weights
 from eda_plugin.models.features import PointTable
 
 __all__ = ["Domain", "ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
@@ -26,6 +26,8 @@ DRAWS = 320
 KEPT = 20
 ROOM = 1.4
 """How far outside the anchors' range, as a natural logarithm, the logarithmic domain may extrapolate."""
+ROUGH = 0.4
+"""Error on anchors held out from which a leakage counts as unpredictable: it settles now in one, now in another solution."""
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 SAMPLE = 3000
@@ -138,7 +140,11 @@ def fit_zero_shot(
     others = [_as_far(apart, a, A) for a in range(A)]
     sample = np.random.default_rng(seed).permutation(len(scale))[:SAMPLE]
     limit = floor * float(np.median(np.abs(Z[sample])))
-    weight = np.exp(-2.0 * apart[A, :A]) + 0.05
+    along = slope_weights(everyone, A, use_all) if only is None else None
+    families = [slope_weights(everyone, a, others[a]) for a in range(A)]
+    weight = np.exp(-3.0 * apart[A, :A]) + 0.02
+    if along is not None and sum(w is not None for w in families) >= 2:  # the target has a family: anchors that keep theirs tell of it
+        weight = np.where([w is not None for w in families], weight, 0.1 * weight)
     weight /= weight.sum()
 
     def score(predicted: Array) -> float:
@@ -165,18 +171,23 @@ def fit_zero_shot(
             each = [_spread(w.weights, others[a], a) for a, w in enumerate(found)]
             for domain in domains:
                 consider(f"kriging, {domain.name}", domain, each, here.weights, here.sd, [w.sd for w in found])
+    if along is not None and A > 2:
+        each = [_spread(nearest_weights(everyone, a, others[a]) if w is None else w, others[a], a) for a, w in enumerate(families)]
+        for domain in domains:
+            consider(f"own family, {domain.name}", domain, each, along, 1.0, [1.0] * A)
     if informed is not None and A > 2 and only is None:
         each = [_spread(_mixture(informed, others[a], a), others[a], a) for a in range(A)]
         consider("ridge on simulated delays", plain, each, _mixture(informed, use_all, A), 1.0, [1.0] * A)
     experts = [_expert(name, [c for c in candidates if c.name == name], Z) for name in dict.fromkeys(c.name for c in candidates)]
-    if lowest and A > 4 and only is None:
+    lowest = lowest and A > 4 and only is None
+    if lowest:
         experts.append(_lowest(Z, everyone, others, use_all))
     cut = 10.0 if lowest else LARGEST  # where solutions differ by decades, to be too high by decades must count
     shares = [np.abs(e.hidden - Z) / np.maximum(np.abs(Z), limit) for e in experts]
     errors = [np.minimum(share, cut) @ weight for share in shares]
     overall = np.array([float((np.minimum(share, 1.0) @ weight).mean()) for share in shares])
     scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
-    choice = _choose(np.stack(errors, axis=1), overall, table)
+    choice = _choose(np.stack(errors, axis=1), overall, table, lowest)
     rows = np.arange(len(scale))
     mean = np.stack([e.mean for e in experts], axis=1)[rows, choice]
     hidden = np.stack([e.hidden for e in experts], axis=1)[rows, choice]
@@ -255,12 +266,16 @@ def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Mask], use_all
     return _Expert("lowest of the nearest", Z[:, near(A, use_all)].min(axis=1), hidden, np.ones(A))
 
 
-def _choose(errors: Array, overall: Array, table: NDArray[np.int64]) -> NDArray[np.int64]:
+def _choose(errors: Array, overall: Array, table: NDArray[np.int64], last_if_rough: bool) -> NDArray[np.int64]:
     """(m,) which expert fills each value: that with the least error on anchors held out, half of it the table's own, half the group's."""
     _, place = np.unique(table, return_inverse=True)
     count = np.bincount(place)
     own = np.stack([np.bincount(place, weights=errors[:, e]) / count for e in range(errors.shape[1])], axis=1)
-    return np.asarray(np.argmin(own + overall, axis=1)[place], dtype=np.int64)
+    chosen = np.argmin(own + overall, axis=1)
+    if last_if_rough:  # where nothing predicts, the group's word for the smooth values counts for nothing
+        rough = own[np.arange(len(own)), chosen] > ROUGH
+        chosen = np.where(rough & (own[:, -1] < own[np.arange(len(own)), chosen]), own.shape[1] - 1, chosen)
+    return np.asarray(chosen[place], dtype=np.int64)
 
 
 def _within(predicted: Array, known: Array, most: float) -> Array:
