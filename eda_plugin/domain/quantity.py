@@ -13,9 +13,7 @@ LEAKAGE = ("cell_leakage_power", "leakage_power")
 CAPACITANCE = ("capacitance", "rise_capacitance", "fall_capacitance")
 LIMIT = ("max_capacitance", "max_transition")
 VARIATION = tuple(  # LVF; of tables for one side only the name goes on with ":early" or ":late"
-    f"ocv_{moment}_{name}"
-    for moment in ("sigma", "mean_shift", "std_dev", "skewness")
-    for name in (*TIMING, *CONSTRAINT)
+    f"ocv_{moment}_{name}" for moment in ("sigma", "mean_shift", "std_dev", "skewness") for name in (*TIMING, *CONSTRAINT)
 )
 
 _GROUPS = {

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 
 from eda_plugin.domain import Corner, process_axes
 
-__all__ = ["CornerWeights", "Draw", "draw_weights", "held_out", "interpolation_weights", "kriging", "nearest_weights", "slope_weights"]
+__all__ = [
+    "NEAR_DEGREES",
+    "CornerWeights",
+    "Draw",
+    "draw_weights",
+    "held_out",
+    "interpolation_weights",
+    "kriging",
+    "nearest_weights",
+    "slope_weights",
+]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

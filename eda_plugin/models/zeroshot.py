@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.config import FillSettings
 from eda_plugin.domain import Corner
-from eda_plugin.models.corner import draw_weights, held_out, interpolation_weights, kriging, nearest_weights, slope_weights
+from eda_plugin.models.corner import NEAR_DEGREES, draw_weights, held_out, interpolation_weights, kriging, nearest_weights, slope_weights
 from eda_plugin.models.features import PointTable
 
 __all__ = ["Domain", "ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
@@ -145,6 +145,9 @@ def fit_zero_shot(
     weight = np.exp(-3.0 * apart[A, :A]) + 0.02
     if along is not None and sum(w is not None for w in families) >= 2:  # the target has a family: anchors that keep theirs tell of it
         weight = np.where([w is not None for w in families], weight, 0.1 * weight)
+    like = np.array([abs(corner.temperature - target.temperature) <= NEAR_DEGREES for corner in corners])
+    if lowest and like.sum() >= 3:  # what leaks when hot and when cold are different currents
+        weight = np.where(like, weight, 0.05 * weight)
     weight /= weight.sum()
 
     def score(predicted: Array) -> float:
@@ -247,7 +250,7 @@ def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> _Expert:
     return _Expert(name, domain.backward(mean), domain.backward(hidden), widen)
 
 
-def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Mask], use_all: Mask, count: int = 4) -> _Expert:
+def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Mask], use_all: Mask, count: int = 6) -> _Expert:
     """The lowest of the ``count`` nearest corners.
 
     For states whose simulation settles now in one, now in another solution, decades apart.
@@ -273,8 +276,9 @@ def _choose(errors: Array, overall: Array, table: NDArray[np.int64], last_if_rou
     own = np.stack([np.bincount(place, weights=errors[:, e]) / count for e in range(errors.shape[1])], axis=1)
     chosen = np.argmin(own + overall, axis=1)
     if last_if_rough:  # where nothing predicts, the group's word for the smooth values counts for nothing
-        rough = own[np.arange(len(own)), chosen] > ROUGH
-        chosen = np.where(rough & (own[:, -1] < own[np.arange(len(own)), chosen]), own.shape[1] - 1, chosen)
+        least = own[np.arange(len(own)), chosen]
+        rough = (least > ROUGH) & (own[:, -1] < least) | (least > 1.0)  # too low costs at most the value itself, too high a multiple of it
+        chosen = np.where(rough, own.shape[1] - 1, chosen)
     return np.asarray(chosen[place], dtype=np.int64)
 
 
