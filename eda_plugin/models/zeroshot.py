@@ -26,8 +26,10 @@ DRAWS = 320
 KEPT = 20
 ROOM = 1.4
 """How far outside the anchors' range, as a natural logarithm, the logarithmic domain may extrapolate."""
-ROUGH = 0.4
-"""Error on anchors held out from which a leakage counts as unpredictable: it settles now in one, now in another solution."""
+FAMILY = 0.5
+"""What a leakage's error by its own family counts: few anchors keep a family when held out, so their errors speak against it too loudly."""
+ROUGH = 1.0
+"""Decades by which some anchor held out is missed, from which a leakage counts as unpredictable: it settles now in one, now in another solution."""
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 SAMPLE = 3000
@@ -183,15 +185,20 @@ def fit_zero_shot(
         consider("ridge on simulated delays", plain, each, _mixture(informed, use_all, A), 1.0, [1.0] * A)
     experts = [_expert(name, [c for c in candidates if c.name == name], Z) for name in dict.fromkeys(c.name for c in candidates)]
     lowest = lowest and A > 4 and only is None
-    if lowest:
-        experts.append(_lowest(Z, everyone, others, use_all))
-    cut = 10.0 if lowest else LARGEST  # where solutions differ by decades, to be too high by decades must count
     shares = [np.abs(e.hidden - Z) / np.maximum(np.abs(Z), limit) for e in experts]
-    errors = [np.minimum(share, cut) @ weight for share in shares]
+    errors = [np.minimum(share, LARGEST) @ weight for share in shares]
     overall = np.array([float((np.minimum(share, 1.0) @ weight).mean()) for share in shares])
+    trust = np.array([FAMILY if lowest and e.name.startswith("own family") else 1.0 for e in experts])
     scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
-    choice = _choose(np.stack(errors, axis=1), overall, table, lowest)
+    choice = _choose(np.stack(errors, axis=1), overall, table, trust)
     rows = np.arange(len(scale))
+    if lowest:  # too low costs at most the value itself, too high a multiple of it
+        kept = like if along is None else like & np.array([w is not None for w in families])
+        judged = np.flatnonzero(kept)
+        left = np.stack([e.hidden for e in experts], axis=1)[rows, choice][:, judged]
+        decades = np.abs(np.log10(np.maximum(left, 1e-30)) - np.log10(np.maximum(Z[:, judged], 1e-30))).max(axis=1, initial=0.0)
+        experts.append(_lowest(Z, everyone, others, use_all))
+        choice = np.where(decades > ROUGH, len(experts) - 1, choice)
     mean = np.stack([e.mean for e in experts], axis=1)[rows, choice]
     hidden = np.stack([e.hidden for e in experts], axis=1)[rows, choice]
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
@@ -269,16 +276,12 @@ def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Mask], use_all
     return _Expert("lowest of the nearest", Z[:, near(A, use_all)].min(axis=1), hidden, np.ones(A))
 
 
-def _choose(errors: Array, overall: Array, table: NDArray[np.int64], last_if_rough: bool) -> NDArray[np.int64]:
+def _choose(errors: Array, overall: Array, table: NDArray[np.int64], trust: Array) -> NDArray[np.int64]:
     """(m,) which expert fills each value: that with the least error on anchors held out, half of it the table's own, half the group's."""
     _, place = np.unique(table, return_inverse=True)
     count = np.bincount(place)
     own = np.stack([np.bincount(place, weights=errors[:, e]) / count for e in range(errors.shape[1])], axis=1)
-    chosen = np.argmin(own + overall, axis=1)
-    if last_if_rough:  # where nothing predicts, the group's word for the smooth values counts for nothing
-        least = own[np.arange(len(own)), chosen]
-        rough = (least > ROUGH) & (own[:, -1] < least) | (least > 1.0)  # too low costs at most the value itself, too high a multiple of it
-        chosen = np.where(rough, own.shape[1] - 1, chosen)
+    chosen = np.argmin((own + overall) * trust, axis=1)
     return np.asarray(chosen[place], dtype=np.int64)
 
 
