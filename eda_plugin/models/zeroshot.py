@@ -29,7 +29,7 @@ ROOM = 1.4
 FAMILY = 0.5
 """What a leakage's error by its own family counts: few anchors keep a family when held out, so their errors speak against it too loudly."""
 ROUGH = 1.0
-"""Decades by which some anchor held out is missed, from which a leakage counts as unpredictable: it settles now in one, now in another solution."""
+"""Decades by which some anchor held out is missed, from which a leakage counts as unpredictable: one of several solutions, now this, now that."""
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 SAMPLE = 3000
