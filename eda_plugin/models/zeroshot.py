@@ -29,7 +29,7 @@ ROOM = 1.4
 FAMILY = 0.5
 """What a leakage's error by its own family counts: few anchors keep a family when held out, so their errors speak against it too loudly."""
 ROUGH = 1.0
-"""Decades by which some anchor held out is missed, from which a leakage counts as unpredictable: one of several solutions, now this, now that."""
+"""Decades by which some anchor held out is missed, from which a leakage counts as unpredictable: it settles in one of several solutions."""
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 SAMPLE = 3000
@@ -197,7 +197,7 @@ def fit_zero_shot(
         judged = np.flatnonzero(kept)
         left = np.stack([e.hidden for e in experts], axis=1)[rows, choice][:, judged]
         decades = np.abs(np.log10(np.maximum(left, 1e-30)) - np.log10(np.maximum(Z[:, judged], 1e-30))).max(axis=1, initial=0.0)
-        experts.append(_lowest(Z, everyone, others, use_all))
+        experts.append(_lowest(Z, others, like if like.any() else np.ones(A, dtype=bool)))
         choice = np.where(decades > ROUGH, len(experts) - 1, choice)
     mean = np.stack([e.mean for e in experts], axis=1)[rows, choice]
     hidden = np.stack([e.hidden for e in experts], axis=1)[rows, choice]
@@ -257,23 +257,12 @@ def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> _Expert:
     return _Expert(name, domain.backward(mean), domain.backward(hidden), widen)
 
 
-def _lowest(Z: Array, corners: Sequence[Corner], others: Sequence[Mask], use_all: Mask, count: int = 6) -> _Expert:
-    """The lowest of the ``count`` nearest corners.
-
-    For states whose simulation settles now in one, now in another solution, decades apart.
-    """
+def _lowest(Z: Array, others: Sequence[Mask], like: Mask) -> _Expert:
+    """The lowest of the corners of ``like`` temperature (A,): for states whose simulation settles now in one, now in another solution."""
     A = Z.shape[1]
-
-    def near(target: int, use: Mask) -> NDArray[np.int64]:
-        chosen, left = [], use.copy()
-        for _ in range(min(count, int(use.sum()))):
-            found = np.flatnonzero(left)[int(np.argmax(nearest_weights(corners, target, left)))]
-            chosen.append(found)
-            left[found] = False
-        return np.array(chosen)
-
-    hidden = np.stack([Z[:, near(a, others[a])].min(axis=1) for a in range(A)], axis=1)
-    return _Expert("lowest of the nearest", Z[:, near(A, use_all)].min(axis=1), hidden, np.ones(A))
+    rest = [use[:A] & like if (use[:A] & like).any() else use[:A] for use in others]
+    hidden = np.stack([Z[:, use].min(axis=1) for use in rest], axis=1)
+    return _Expert("lowest", Z[:, like].min(axis=1), hidden, np.ones(A))
 
 
 def _choose(errors: Array, overall: Array, table: NDArray[np.int64], trust: Array) -> NDArray[np.int64]:
