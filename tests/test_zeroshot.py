@@ -11,7 +11,16 @@ from synthetic import ANCHORS, TARGET, anchors_of, build
 
 from eda_plugin.domain import Corner
 from eda_plugin.models import zeroshot
-from eda_plugin.models.corner import Draw, draw_weights, held_out, interpolation_weights, kriging, nearest_weights, slope_weights
+from eda_plugin.models.corner import (
+    Draw,
+    draw_weights,
+    held_out,
+    interpolation_weights,
+    kriging,
+    nearest_weights,
+    process_weights,
+    slope_weights,
+)
 from eda_plugin.models.zeroshot import Domain, ZeroShot, fit_zero_shot, magnitude
 
 Floats = NDArray[np.float64]
@@ -193,3 +202,14 @@ def test_an_extrapolation_is_bounded_by_the_anchors_range() -> None:
 
 def test_anchors_of_the_synthetic_truth_are_libraries_of_one_structure() -> None:
     assert len({library.keys for library in anchors_of(ANCHORS[:3], cells=2)}) == 1
+
+
+def test_own_process_tells_of_a_temperature_that_it_has_no_corner_at() -> None:
+    others = [Corner(p, v, t) for p in ("ss", "ff") for v in (1.4, 1.6, 1.8) for t in (-40, 100)]
+    corners = [*others, Corner("tt", 1.8, 25), Corner("tt", 1.6, 100)]
+    level = {"ss": 1.0, "ff": -2.0, "tt": 0.5}
+    values = np.array([level[c.process] + 3.0 * np.log(c.voltage) + 0.02 * c.temperature for c in corners])
+    weights = process_weights(corners, 13, np.arange(14) < 13)
+    assert weights is not None
+    assert weights @ values[:-1] == pytest.approx(values[-1])
+    assert process_weights([*others, Corner("sf", 1.6, 100)], 12, np.arange(13) < 12) is None

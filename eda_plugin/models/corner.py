@@ -26,6 +26,7 @@ __all__ = [
     "interpolation_weights",
     "kriging",
     "nearest_weights",
+    "process_weights",
     "slope_weights",
 ]
 
@@ -205,6 +206,29 @@ def slope_weights(corners: Sequence[Corner], target: int, use: Mask) -> Array | 
         spread += factor * float(apart @ apart)
     if spread > 1e-12:
         weights = weights + slope / spread * (volts[target] - volts[known][own].mean())
+    return np.asarray(weights, dtype=np.float64)
+
+
+def process_weights(corners: Sequence[Corner], target: int, use: Mask) -> Array | None:
+    """From the corners of the target's own process, along slopes over log voltage and temperature that all processes share.
+
+    For a target at a temperature where its process has no other corner. ``None`` where its process has no corner, or where the processes'
+    corners do not span both slopes.
+    """
+    known = np.flatnonzero(use)
+    place = np.array([(np.log(corner.voltage), corner.temperature / 100.0) for corner in corners])
+    process = np.array([corners[i].process for i in known.tolist()])
+    own = process == corners[target].process
+    if not own.any():
+        return None
+    apart = place[known].copy()
+    for name in sorted(set(process.tolist())):
+        apart[process == name] -= apart[process == name].mean(axis=0)
+    spread = apart.T @ apart
+    if np.linalg.cond(spread) > 1e8:
+        return None
+    slopes = np.linalg.solve(spread, apart.T)
+    weights = np.where(own, 1.0 / own.sum(), 0.0) + (place[target] - place[known][own].mean(axis=0)) @ slopes
     return np.asarray(weights, dtype=np.float64)
 
 

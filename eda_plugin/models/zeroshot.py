@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from eda_plugin.config import FillSettings
 from eda_plugin.domain import Corner
-from eda_plugin.models.corner import NEAR_DEGREES, draw_weights, held_out, interpolation_weights, kriging, nearest_weights, slope_weights
+from eda_plugin.models.corner import (
+    NEAR_DEGREES,
+    draw_weights,
+    held_out,
+    interpolation_weights,
+    kriging,
+    nearest_weights,
+    process_weights,
+    slope_weights,
+)
 from eda_plugin.models.features import PointTable
 
 __all__ = ["Domain", "ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
@@ -26,10 +35,12 @@ DRAWS = 320
 KEPT = 20
 ROOM = 1.4
 """How far outside the anchors' range, as a natural logarithm, the logarithmic domain may extrapolate."""
-FAMILY = 0.5
-"""What a leakage's error by its own family counts: few anchors keep a family when held out, so their errors speak against it too loudly."""
-ROUGH = 1.0
-"""Decades by which some anchor held out is missed, from which a leakage counts as unpredictable: it settles in one of several solutions."""
+MOST_LOWERED = 2.3
+"""Natural logarithm by which an uncertain leakage is lowered at most."""
+TRUST = {"own family": 0.5, "own process": 0.2}
+"""What a leakage's error by its own family or process counts: few anchors keep theirs when held out, so these errors say too much."""
+ROUGH = 2.3
+"""Natural logarithm by which some anchor held out is missed, from which a leakage is unpredictable: one of several solutions."""
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 SAMPLE = 3000
@@ -180,6 +191,12 @@ def fit_zero_shot(
         each = [_spread(nearest_weights(everyone, a, others[a]) if w is None else w, others[a], a) for a, w in enumerate(families)]
         for domain in domains:
             consider(f"own family, {domain.name}", domain, each, along, 1.0, [1.0] * A)
+    abroad = process_weights(everyone, A, use_all) if along is None and only is None and A > 4 else None
+    if abroad is not None:
+        found_else = [process_weights(everyone, a, others[a]) for a in range(A)]
+        each = [_spread(nearest_weights(everyone, a, others[a]) if w is None else w, others[a], a) for a, w in enumerate(found_else)]
+        for domain in domains:
+            consider(f"own process, {domain.name}", domain, each, abroad, 1.0, [1.0] * A)
     if informed is not None and A > 2 and only is None:
         each = [_spread(_mixture(informed, others[a], a), others[a], a) for a in range(A)]
         consider("ridge on simulated delays", plain, each, _mixture(informed, use_all, A), 1.0, [1.0] * A)
@@ -188,18 +205,23 @@ def fit_zero_shot(
     shares = [np.abs(e.hidden - Z) / np.maximum(np.abs(Z), limit) for e in experts]
     errors = [np.minimum(share, LARGEST) @ weight for share in shares]
     overall = np.array([float((np.minimum(share, 1.0) @ weight).mean()) for share in shares])
-    trust = np.array([FAMILY if lowest and e.name.startswith("own family") else 1.0 for e in experts])
+    trust = np.array([next((share for name, share in TRUST.items() if lowest and e.name.startswith(name)), 1.0) for e in experts])
     scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
     choice = _choose(np.stack(errors, axis=1), overall, table, trust)
     rows = np.arange(len(scale))
-    if lowest:  # too low costs at most the value itself, too high a multiple of it
-        kept = like if along is None else like & np.array([w is not None for w in families])
-        judged = np.flatnonzero(kept)
+    lowered = np.ones(len(scale))
+    if lowest:
+        judged = np.flatnonzero(like if along is None else like & np.array([w is not None for w in families]))
+        judged = np.arange(A) if along is None and len(judged) < 2 else judged
         left = np.stack([e.hidden for e in experts], axis=1)[rows, choice][:, judged]
-        decades = np.abs(np.log10(np.maximum(left, 1e-30)) - np.log10(np.maximum(Z[:, judged], 1e-30))).max(axis=1, initial=0.0)
+        miss = np.log(np.maximum(left, 1e-30)) - np.log(np.maximum(Z[:, judged], 1e-30))
+        if along is None:  # the value of least expected relative error, where the logarithm is normal: exp(mean - variance)
+            lowered = np.exp(-np.minimum((miss**2).mean(axis=1), MOST_LOWERED))
         experts.append(_lowest(Z, others, like if like.any() else np.ones(A, dtype=bool)))
-        choice = np.where(decades > ROUGH, len(experts) - 1, choice)
-    mean = np.stack([e.mean for e in experts], axis=1)[rows, choice]
+        rough = np.abs(miss).max(axis=1, initial=0.0) > ROUGH
+        choice = np.where(rough, len(experts) - 1, choice)
+        lowered[rough] = 1.0
+    mean = np.stack([e.mean for e in experts], axis=1)[rows, choice] * lowered
     hidden = np.stack([e.hidden for e in experts], axis=1)[rows, choice]
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
     best = experts[int(np.argmin(overall))]
