@@ -159,8 +159,6 @@ def fit_zero_shot(
     if along is not None and sum(w is not None for w in families) >= 2:  # the target has a family: anchors that keep theirs tell of it
         weight = np.where([w is not None for w in families], weight, 0.1 * weight)
     like = np.array([abs(corner.temperature - target.temperature) <= NEAR_DEGREES for corner in corners])
-    if lowest and like.sum() >= 3:  # what leaks when hot and when cold are different currents
-        weight = np.where(like, weight, 0.05 * weight)
     weight /= weight.sum()
 
     def score(predicted: Array) -> float:
