@@ -76,12 +76,12 @@ def error_features(points: PointTable, columns: Index, fit: FewShot, at_known: b
     apart = np.abs(points.rank[at] - own_rank[table])
     if at_known:  # the point itself is what the table knows: without it, nothing
         size, apart = np.full(len(at), np.nan), np.full((len(at), 2), np.nan)
-    nearest = Z.std(axis=1)
+    disagreement = Z.std(axis=1)
     return np.column_stack(
         [
             np.log(np.maximum(spread, 1e-6)),
             np.log(np.maximum(moved, 1e-6)),
-            nearest,
+            disagreement,
             far.mean(axis=1),
             points.rank[at],
             np.log(points.scale[at]),

@@ -61,6 +61,9 @@ class Domain:
         return t if self.name == "linear" else np.asarray(np.sinh(np.clip(t, -60.0, 60.0)) * self.softness, dtype=np.float64)
 
 
+PLAIN = Domain("linear")
+
+
 @dataclass(frozen=True, eq=False)
 class ZeroShot:
     """Prediction of one group.
@@ -138,8 +141,8 @@ def fit_zero_shot(
 
     ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``latent`` (A + 1, r): measured
     coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the library, of the anchors and the
-    target: the mixture of anchors that reproduces them is one more candidate. ``lowest``: the lowest of the nearest corners competes too.
-    ``only``: ``nearest`` or ``interpolation``, no competition.
+    target: the mixture of anchors that reproduces them is one more candidate. ``lowest``: a value that no anchor
+    predicts within a decade is the lowest of the corners of like temperature. ``only``: ``nearest`` or ``interpolation``, no competition.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
@@ -161,43 +164,43 @@ def fit_zero_shot(
     like = np.array([abs(corner.temperature - target.temperature) <= NEAR_DEGREES for corner in corners])
     weight /= weight.sum()
 
-    def score(predicted: Array) -> float:
-        error = np.abs(predicted - Z[sample]) / np.maximum(np.abs(Z[sample]), limit)
-        return float(np.minimum(error, 1.0).mean(axis=0) @ weight)
-
+    shown = Z[sample]
+    size = np.maximum(np.abs(shown), limit)
+    forward = {domain.name: domain.forward(shown) for domain in (PLAIN, *domains)}
     candidates: list[_Candidate] = []
-    plain = Domain("linear")
 
-    def consider(name: str, domain: Domain, each: list[Array], own: Array, sd: float, sds: list[float]) -> None:
-        T = domain.forward(Z[sample])
-        candidates.append(_Candidate(score(domain.backward(held_out(T, each))), name, domain, each, own, sd, sds))
+    def consider(name: str, domain: Domain, each: list[Array], own: Array, sd: float = 1.0, sds: Sequence[float] = (1.0,) * A) -> None:
+        error = np.abs(domain.backward(held_out(forward[domain.name], each)) - shown) / size
+        candidates.append(_Candidate(float(np.minimum(error, 1.0).mean(axis=0) @ weight), name, domain, each, own, sd, sds))
+
+    def left_out(found: Sequence[Array | None]) -> list[Array]:
+        """Each anchor's weights over all others; where there are none, the nearest corner's."""
+        full = [nearest_weights(everyone, a, others[a]) if w is None else w for a, w in enumerate(found)]
+        return [_spread(w, others[a], a) for a, w in enumerate(full)]
 
     if only in (None, "nearest") or A == 2:
-        each = [_spread(nearest_weights(everyone, a, others[a]), others[a], a) for a in range(A)]
-        consider("nearest", plain, each, nearest_weights(everyone, A, use_all), 1.0, [1.0] * A)
+        consider("nearest", PLAIN, left_out([None] * A), nearest_weights(everyone, A, use_all))
     if A > 2 and only in (None, "interpolation"):
-        each = [_spread(interpolation_weights(everyone, a, others[a]), others[a], a) for a in range(A)]
-        consider("interpolation", plain, each, interpolation_weights(everyone, A, use_all), 1.0, [1.0] * A)
+        each = left_out([interpolation_weights(everyone, a, others[a]) for a in range(A)])
+        consider("interpolation", PLAIN, each, interpolation_weights(everyone, A, use_all))
     if A > 2 and only is None:
         for draw in draw_weights(DRAWS, seed, latent is not None):
             found = [kriging(everyone, a, others[a], draw, latent) for a in range(A)]
             here = kriging(everyone, A, use_all, draw, latent)
-            each = [_spread(w.weights, others[a], a) for a, w in enumerate(found)]
+            each = left_out([w.weights for w in found])
             for domain in domains:
                 consider(f"kriging, {domain.name}", domain, each, here.weights, here.sd, [w.sd for w in found])
     if along is not None and A > 2:
-        each = [_spread(nearest_weights(everyone, a, others[a]) if w is None else w, others[a], a) for a, w in enumerate(families)]
         for domain in domains:
-            consider(f"own family, {domain.name}", domain, each, along, 1.0, [1.0] * A)
+            consider(f"own family, {domain.name}", domain, left_out(families), along)
     abroad = process_weights(everyone, A, use_all) if along is None and only is None and A > 4 else None
     if abroad is not None:
-        found_else = [process_weights(everyone, a, others[a]) for a in range(A)]
-        each = [_spread(nearest_weights(everyone, a, others[a]) if w is None else w, others[a], a) for a, w in enumerate(found_else)]
+        each = left_out([process_weights(everyone, a, others[a]) for a in range(A)])
         for domain in domains:
-            consider(f"own process, {domain.name}", domain, each, abroad, 1.0, [1.0] * A)
+            consider(f"own process, {domain.name}", domain, each, abroad)
     if informed is not None and A > 2 and only is None:
-        each = [_spread(_mixture(informed, others[a], a), others[a], a) for a in range(A)]
-        consider("ridge on simulated delays", plain, each, _mixture(informed, use_all, A), 1.0, [1.0] * A)
+        each = left_out([_mixture(informed, others[a], a) for a in range(A)])
+        consider("ridge on simulated delays", PLAIN, each, _mixture(informed, use_all, A))
     experts = [_expert(name, [c for c in candidates if c.name == name], Z) for name in dict.fromkeys(c.name for c in candidates)]
     lowest = lowest and A > 4 and only is None
     shares = [np.abs(e.hidden - Z) / np.maximum(np.abs(Z), limit) for e in experts]
@@ -237,7 +240,7 @@ class _Candidate:
     each: list[Array]
     own: Array
     sd: float
-    sds: list[float]
+    sds: Sequence[float]
 
 
 @dataclass(frozen=True, eq=False)
