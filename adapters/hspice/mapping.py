@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
@@ -16,11 +15,9 @@ from eda_plugin.adapters.hspice.schema import EDGES, FIELDS, Mapping, Rule, Sour
 from eda_plugin.data.assemble import Grid
 from eda_plugin.domain import Arc, Corner, Points
 from eda_plugin.errors import ParseError, UserError
-from eda_plugin.units import unit_factor
+from eda_plugin.units import named_number
 
 __all__ = ["Mapping", "read_mapping", "read_points"]
-
-_PART = re.compile(r"^(?P<sign>[nm-]?)(?P<whole>\d+)(?:[vp.](?P<rest>\d+))?[vc]?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,10 +176,9 @@ def _stated(file: MeasureFile, name: str, groups: Dict[str, str]) -> str:
 
 def _from_text(file: MeasureFile, name: str, text: str, factor: float) -> float:
     """A number out of a file's name: 0v80, 0p8, n40C, 10ps. ``factor`` is for one that states no unit."""
-    if match := _PART.match(text):
-        return float(f"{match['whole']}.{match['rest'] or 0}") * (-1 if match["sign"] else 1) * factor
-    if text[-2:].isalpha():  # prefix and unit: 2f alone would be two farads
-        return unit_factor(text)
+    number = named_number(text)
+    if number is not None:
+        return number * (1.0 if text[-2:].isalpha() else factor)
     raise UserError(f"{file.path}: {name} {text!r} in the path is no number; expected such as 0v80, n40C, 10ps or 2fF")
 
 
