@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         plan,
         read,
         read_predictor,
+        run_host,
         summarize,
         train_predictor,
     )
@@ -45,6 +46,7 @@ __all__ = [
     "plan",
     "read",
     "read_predictor",
+    "run_host",
     "summarize",
     "train_predictor",
 ]

@@ -10,14 +10,15 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
+from eda_plugin import __version__
 from eda_plugin.errors import EdaPluginError, FindingsError, PluginError, UserError
-from eda_plugin.hooks import ENTRY_POINTS, PROJECT, builtin, specs
+from eda_plugin.hooks import ENTRY_POINTS, PROJECT, builtin, contract, specs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from eda_plugin.adapters.registry import FormatRegistry
     from eda_plugin.config import FillSettings
     from eda_plugin.domain import Corner, Library, Points
-    from eda_plugin.hooks.registries import ModelRegistry
+    from eda_plugin.hooks.registries import HostRegistry, ModelRegistry
     from eda_plugin.qa.findings import RuleRegistry
 
 __all__ = ["DISABLE_VARIABLE", "PluginInfo", "Plugins"]
@@ -41,7 +42,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """One plugin. ``status`` is built-in, loaded, disabled or broken; ``problem`` says why it is broken."""
+    """One plugin. ``status`` is built-in, loaded, disabled or broken; ``problem`` says why it is broken.
+
+    ``contract``: the version of the hooks that it needs, empty where it was not loaded so far.
+    """
 
     name: str
     status: str
@@ -49,6 +53,7 @@ class PluginInfo:
     version: str = ""
     hooks: tuple[str, ...] = ()
     problem: str = ""
+    contract: str = ""
 
     def __str__(self) -> str:
         return f"plugin {self.name}" + (f" of {self.distribution} {self.version}" if self.distribution else "")
@@ -71,6 +76,7 @@ class Plugins:
         self._infos: dict[str, PluginInfo] = {}
         self._formats: FormatRegistry | None = None
         self._models: ModelRegistry | None = None
+        self._hosts: HostRegistry | None = None
         self._checks: RuleRegistry | None = None
         self.register(builtin, "builtin", status="built-in")
 
@@ -97,6 +103,11 @@ class Plugins:
         if inspect.isclass(plugin):
             raise PluginError(f"{info} is the class {plugin.__name__}; expected an instance or a module (forgotten the `()`?)")
         try:
+            needed = contract.needed_version(plugin)
+            contract.refuse_newer(needed, f"eda-plugin {__version__}")
+        except PluginError as error:
+            raise PluginError(f"{info} can't be used: {error}") from error
+        try:
             self._manager.register(plugin, name)
             self._manager.check_pending()
             callers = self._manager.get_hookcallers(plugin) or []
@@ -112,7 +123,7 @@ class Plugins:
         except PluginError:
             self._forget(plugin)
             raise
-        self._infos[name] = PluginInfo(name, status, distribution, version, hooks)
+        self._infos[name] = replace(info, hooks=hooks, contract=contract.version_text(needed))
 
     @property
     def infos(self) -> list[PluginInfo]:
@@ -136,6 +147,14 @@ class Plugins:
 
             self._models = self._registered("register_models", ModelRegistry(), ModelRegistry.copy)
         return self._models
+
+    @property
+    def hosts(self) -> HostRegistry:
+        if self._hosts is None:
+            from eda_plugin.hooks.registries import HostRegistry
+
+            self._hosts = self._registered("register_hosts", HostRegistry(), HostRegistry.copy)
+        return self._hosts
 
     @property
     def checks(self) -> RuleRegistry:
@@ -212,7 +231,7 @@ class Plugins:
         info = self._infos[name]
         self._manager.unregister(name=name)
         problem = f"{type(error).__name__}: {error}"
-        self._infos[name] = PluginInfo(name, "broken", info.distribution, info.version, info.hooks, problem)
+        self._infos[name] = replace(info, status="broken", problem=problem)
         self._warn(f"{info} failed and is left out: {problem}")
 
     def _implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:

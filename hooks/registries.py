@@ -1,4 +1,4 @@
-"""The registry of the models. That of the formats stands in adapters/registry.py, that of the checks in qa/findings.py."""
+"""The registries of models and hosts. That of the formats stands in adapters/registry.py, that of the checks in qa/findings.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from eda_plugin.config import FillSettings, Progress
     from eda_plugin.domain import Corner, Library, Points
 
-__all__ = ["Fill", "FilledCorner", "Model", "ModelRegistry"]
+__all__ = ["Fill", "FilledCorner", "Host", "HostRegistry", "Model", "ModelRegistry", "Simulate"]
 
 
 class FilledCorner(Protocol):
@@ -51,3 +51,23 @@ class Model:
 class ModelRegistry(Registry[Model]):
     def __init__(self) -> None:
         super().__init__("model")
+
+
+Simulate = Callable[[Path, Path, str], object]
+"""``simulate(plan, measured, corner)``: reads the plan (CSV, docs/cli.md), simulates each row at ``corner`` (such as ``ss,1.6,100``) and
+writes the plan's columns and ``delay``, ``transition`` to ``measured``; an empty field is a simulation that failed. What it returns is not
+looked at."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A characterization flow that answers plans: ``eda-plugin run NAME``. It deals in files, so it needs no type of ours."""
+
+    name: str
+    summary: str
+    simulate: Simulate
+
+
+class HostRegistry(Registry[Host]):
+    def __init__(self) -> None:
+        super().__init__("host")

@@ -3,7 +3,8 @@
 Three kinds. Registration hooks get a registry (or the command group) and add to it. Events get what has just happened or is about to, and
 return nothing; one that raises a ``UserError`` or a ``FindingsError`` ends the run with that message, which is how a house rule refuses a
 result. Decisions return an answer or ``None``; the first answer counts, and the built-in one comes last. Libraries, points and corners are
-immutable. An implementation may leave out arguments that it does not need, so a hook can grow.
+immutable. An implementation may leave out arguments that it does not need, so a hook can grow; ``eda_plugin.hooks.contract`` has the
+version of what stands here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from eda_plugin.adapters.registry import FormatRegistry
     from eda_plugin.config import FillSettings
     from eda_plugin.domain import Corner, Library, Points
-    from eda_plugin.hooks.registries import ModelRegistry
+    from eda_plugin.hooks.registries import HostRegistry, ModelRegistry
     from eda_plugin.qa.findings import RuleRegistry
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "register_checks",
     "register_commands",
     "register_formats",
+    "register_hosts",
     "register_models",
 ]
 
@@ -52,6 +54,11 @@ def register_formats(registry: FormatRegistry) -> None:
 @hookspec
 def register_models(registry: ModelRegistry) -> None:
     """Add models that fill a corner: ``registry.add(Model(...))``. Called once, before the first fit."""
+
+
+@hookspec
+def register_hosts(registry: HostRegistry) -> None:
+    """Add hosts that simulate a plan: ``registry.add(Host(...))``. Called once, before the first is asked for. Since 1.1."""
 
 
 @hookspec

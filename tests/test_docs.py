@@ -23,6 +23,7 @@ PAGES = (
     "docs/hooks.md",
     "examples/README.md",
     "examples/format_plugin/README.md",
+    "examples/minimal_host/README.md",
 )
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from contracts import Case, check_model, same_library
 from numpy.typing import NDArray
 from synthetic import ANCHORS, TARGET, anchors_of, build, measure, perturbed, points_of, template_of
 
@@ -18,6 +17,7 @@ from eda_plugin.domain import Corner, Library, Origin, Points, Table, TableKey, 
 from eda_plugin.domain.quantity import TIMING, group_of
 from eda_plugin.errors import TableError, UserError
 from eda_plugin.hooks.manager import Plugins
+from eda_plugin.hooks.testing import Case, check_model, same_library
 from eda_plugin.models import fewshot, timing, zeroshot
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.engine import Filled, fill_library

@@ -21,7 +21,7 @@ from eda_plugin.domain import Axis, Corner, Library, Origin, Points, Table, Tabl
 from eda_plugin.errors import PluginError, UserError
 from eda_plugin.hooks import hookimpl, specs
 from eda_plugin.hooks.manager import Plugins
-from eda_plugin.hooks.registries import Model, ModelRegistry
+from eda_plugin.hooks.registries import Host, Model, ModelRegistry
 from eda_plugin.qa.findings import Rule, RuleRegistry
 
 Install = Callable[..., Path]
@@ -139,6 +139,15 @@ def test_register_models() -> None:
     assert plugins.models.get("mine").summary == "of mine"
     with pytest.raises(UserError, match="unknown model 'nosuch'; there are auto, "):
         plugins.models.get("nosuch")
+
+
+def test_register_hosts() -> None:
+    plugins = Plugins()
+    assert plugins.hosts.names == []
+    plugins = Plugins()
+    mine = Host("mine", "of mine", lambda plan, measured, corner: None)
+    plugins.register(plugin(register_hosts=lambda registry: registry.add(mine)), "mine")
+    assert plugins.hosts.get("mine") is mine
 
 
 def test_register_checks() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from eda_plugin.cli.bench import bench
 from eda_plugin.cli.fill import fill
 from eda_plugin.cli.inspect import inspect
 from eda_plugin.cli.plan import plan
 from eda_plugin.cli.plugins import plugins
 from eda_plugin.cli.predict import predict
 from eda_plugin.cli.quality import check, compare
+from eda_plugin.cli.run import run
 from eda_plugin.hooks import hookimpl
 
 __all__ = ["register_commands"]
@@ -17,5 +19,5 @@ __all__ = ["register_commands"]
 
 @hookimpl
 def register_commands(group: click.Group) -> None:
-    for command in (inspect, plan, fill, predict, check, compare, plugins):
+    for command in (inspect, plan, fill, run, predict, check, compare, bench, plugins):
         group.add_command(command)

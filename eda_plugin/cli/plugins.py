@@ -12,19 +12,21 @@ __all__ = ["plugins"]
 @click.command()
 @as_json
 def plugins(json_: bool) -> None:
-    """List plugins (built-in, loaded, disabled, broken), formats, models and checks."""
+    """List plugins (built-in, loaded, disabled, broken), formats, models, hosts and checks."""
     from dataclasses import asdict
 
     from eda_plugin.cli.show import print_json, table
 
     loaded = session_of(quiet=True).plugins
-    formats, models, checks = list(loaded.formats), list(loaded.models), list(loaded.checks)  # before the list: one may break here
+    formats, models, checks = list(loaded.formats), list(loaded.models), list(loaded.checks)
+    hosts = list(loaded.hosts)  # before the list: one may break here
     if json_:
         print_json(
             {
                 "plugins": [asdict(info) for info in loaded.infos],
                 "formats": [{"name": format.name, "patterns": format.patterns, "summary": format.summary} for format in formats],
                 "models": {model.name: model.summary for model in models},
+                "hosts": {host.name: host.summary for host in hosts},
                 "checks": {rule.name: rule.reason for rule in checks},
             }
         )
@@ -38,4 +40,6 @@ def plugins(json_: bool) -> None:
     rows = [(format.name, verb, " ".join(format.patterns), format.summary) for format, verb in zip(formats, verbs, strict=True)]
     table("formats", ["name", "is", "files", "summary"], rows)
     table("models", ["name", "summary"], [(model.name, model.summary) for model in models])
+    if hosts:
+        table("hosts", ["name", "summary"], [(host.name, host.summary) for host in hosts])
     table("checks", ["name", "reason"], [(rule.name, rule.reason) for rule in checks])
