@@ -1,14 +1,19 @@
-"""HSPICE output files: measure results, and the mapping that makes timing points of them."""
+"""HSPICE output files: measure results with the mapping that makes timing points of them, and waveforms."""
 
 from eda_plugin.adapters.hspice.mapping import Mapping, read_mapping, read_points
 from eda_plugin.adapters.hspice.measure import MeasureFile, MeasureHeader, is_measure, read_alters, read_measure, stream_measure
+from eda_plugin.adapters.hspice.waveform import Sweep, Waveforms, is_waveform, open_waveforms
 from eda_plugin.adapters.hspice.writer import write_measure
 
 __all__ = [
     "Mapping",
     "MeasureFile",
     "MeasureHeader",
+    "Sweep",
+    "Waveforms",
     "is_measure",
+    "is_waveform",
+    "open_waveforms",
     "read_alters",
     "read_mapping",
     "read_measure",
