@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from eda_plugin.config import FillSettings
     from eda_plugin.domain import Corner
     from eda_plugin.flow import (
+        Characterized,
         FillResult,
         Plan,
         Predictor,
         Session,
+        SimulationSettings,
+        characterize,
         check,
         choose_corners,
         compare,
@@ -32,13 +35,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Characterized",
     "Corner",
     "FillResult",
     "FillSettings",
     "Plan",
     "Predictor",
     "Session",
+    "SimulationSettings",
     "__version__",
+    "characterize",
     "check",
     "choose_corners",
     "compare",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from eda_plugin.cli.bench import bench
+from eda_plugin.cli.characterize import characterize
 from eda_plugin.cli.fill import fill
 from eda_plugin.cli.inspect import inspect
 from eda_plugin.cli.plan import plan
@@ -19,5 +20,5 @@ __all__ = ["register_commands"]
 
 @hookimpl
 def register_commands(group: click.Group) -> None:
-    for command in (inspect, plan, fill, run, predict, check, compare, bench, plugins):
+    for command in (inspect, plan, characterize, fill, run, predict, check, compare, bench, plugins):
         group.add_command(command)

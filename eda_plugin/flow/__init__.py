@@ -4,6 +4,7 @@ These functions are the Python API (``import eda_plugin as ep; ep.read(...)``); 
 """
 
 from eda_plugin.flow.benching import BenchResult, BenchSettings, bench
+from eda_plugin.flow.characterizing import Characterized, SimulationSettings, characterize
 from eda_plugin.flow.filling import FillResult, fill
 from eda_plugin.flow.hosting import run_host
 from eda_plugin.flow.planning import Plan, choose_corners, plan
@@ -15,12 +16,15 @@ from eda_plugin.flow.session import Session
 __all__ = [
     "BenchResult",
     "BenchSettings",
+    "Characterized",
     "FillResult",
     "Plan",
     "Predictor",
     "Session",
+    "SimulationSettings",
     "Summary",
     "bench",
+    "characterize",
     "check",
     "choose_corners",
     "compare",

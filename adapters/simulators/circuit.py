@@ -1,0 +1,144 @@
+"""What every simulator's deck says of one transient: the cell, its nodes, the ramp, the levels that are looked for.
+
+Each transient starts from its own operating point and depends on nothing but itself, so an answer can be kept and used again whatever
+else was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from eda_plugin.adapters.ngspice import Bench, NgspiceSettings, Stimulus
+from eda_plugin.adapters.simulators.digest import file_digest
+from eda_plugin.adapters.simulators.models import Models
+from eda_plugin.adapters.simulators.netlists import Netlist
+from eda_plugin.domain import Cell, Corner, Header
+from eda_plugin.errors import UserError
+
+__all__ = ["Circuit", "Shape", "Thresholds", "Transient"]
+
+LOOK = 0.9999  # of the transient: where the output must stand at its rail
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Fractions of the supply by edge: where delay begins (``input``) and ends (``output``), what a slew runs between (``lower``,
+    ``upper``); ``derate``: a slew of the library times this is the time between its thresholds."""
+
+    input: Mapping[str, float]
+    output: Mapping[str, float]
+    lower: Mapping[str, float]
+    upper: Mapping[str, float]
+    derate: float
+
+    @classmethod
+    def of(cls, header: Header) -> Thresholds:
+        """Those of a library; what it does not state has Liberty's default. Raises ``UserError`` where they make no sense."""
+        names = {"input": 0.5, "output": 0.5, "slew_lower": 0.2, "slew_upper": 0.8}
+        stated = header.thresholds
+        found = {
+            name: {edge: stated.get(f"{name}_threshold_pct_{edge}", usual) for edge in ("rise", "fall")} for name, usual in names.items()
+        }
+        derate = stated.get("slew_derate_from_library", 1.0)
+        inside = all(0 < value < 1 for levels in found.values() for value in levels.values())
+        ordered = all(found["slew_lower"][edge] < found["slew_upper"][edge] for edge in ("rise", "fall"))
+        if not (inside and ordered and derate > 0):
+            raise UserError(f"the template's thresholds {dict(stated)} make no sense; expected 0 to 100 % with lower < upper, derate > 0")
+        return cls(found["input"], found["output"], found["slew_lower"], found["slew_upper"], derate)
+
+
+@dataclass(frozen=True)
+class Transient:
+    """One simulation: ``slew`` (s, as the library counts it), ``load`` (F), ``edge`` of the output, and how long (``window``, s) the output
+    has after the input's ramp."""
+
+    cell: Cell
+    stimulus: Stimulus
+    slew: float
+    load: float
+    edge: str
+    window: float
+
+    def longer(self, factor: float) -> Transient:
+        """The same with more time to settle."""
+        return replace(self, window=self.window * factor)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Times (s) and levels (V) of one transient: the input leaves ``high`` at ``start`` and is at ``low`` at ``end``; the measures' levels;
+    ``rail`` is where the output ends."""
+
+    start: float
+    end: float
+    stop: float
+    high: float
+    low: float
+    trigger: float
+    target: float
+    first: float
+    last: float
+    rail: float
+
+    @property
+    def look(self) -> float:
+        """When the output must have settled."""
+        return LOOK * self.stop
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """What all decks of a run share; ``netlists`` by cell, ``options`` in the simulator's own words."""
+
+    corner: Corner
+    models: Models
+    netlists: Mapping[str, Netlist]
+    thresholds: Thresholds
+    options: tuple[str, ...]
+
+    def shape(self, row: Transient) -> Shape:
+        """Times and levels of ``row``. The ramp starts after a tenth of its length, so that the operating point is seen."""
+        volts, levels = self.corner.voltage, self.thresholds
+        rising = row.stimulus.other_edge(row.edge)  # edge of the input
+        ramp = row.slew * levels.derate / (levels.upper[rising] - levels.lower[rising])
+        start = ramp / 10
+        limits = (levels.lower[row.edge] * volts, levels.upper[row.edge] * volts)
+        first, last = limits if row.edge == "rise" else limits[::-1]
+        high = volts if rising == "fall" else 0.0
+        return Shape(
+            start=start,
+            end=start + ramp,
+            stop=start + ramp + row.window,
+            high=high,
+            low=volts - high,
+            trigger=levels.input[rising] * volts,
+            target=levels.output[row.edge] * volts,
+            first=first,
+            last=last,
+            rail=volts if row.edge == "rise" else 0.0,
+        )
+
+    def head(self, cell: Cell, quote: str = '"') -> list[str]:
+        """Parameters, models, the cell's netlist, temperature; files' names in the quotes that the simulator takes."""
+        netlist = self.netlists[cell.name]
+        return [*self.models.statements(quote), f".include {quote}{netlist.path}{quote}", f".temp {self.corner.temperature:.9g}"]
+
+    def body(self, row: Transient, load: str) -> list[str]:
+        """Supply, the cell between ``drive`` and ``sense``, loads; ``load`` is the text of the capacitance that is measured with."""
+        cell, arc = row.cell, row.stimulus.arc
+        nodes = {arc.related_pin.lower(): "drive", arc.pin.lower(): "sense"}
+        nodes |= {name.lower(): "supply" if level else "0" for name, level in row.stimulus.side}
+        others = [pin.name.lower() for pin in cell.pins if pin.direction == "output" and pin.name != arc.pin]
+        nodes |= {name: f"idle{place}" for place, name in enumerate(others)}
+        netlist = self.netlists[cell.name]
+        settings = NgspiceSettings(power=self.models.power, ground=self.models.ground)
+        bench = Bench(self.corner, netlist.source, netlist.source, {cell.name.lower(): netlist.ports}, settings)
+        lines = [f"vsupply supply 0 dc {self.corner.voltage:.9g}", bench.instance(cell.name, nodes), f"cload sense 0 {load}"]
+        return lines + [f"cidle{place} idle{place} 0 {self.models.idle_load:.9g}" for place in range(len(others)) if self.models.idle_load]
+
+    def anonymous(self) -> Circuit:
+        """The same with digests of files where their paths are: decks that say what is simulated, wherever the files lie."""
+        digests = {source: file_digest(source) for source in {netlist.source for netlist in self.netlists.values()}}
+        netlists = {name: netlist.named(digests[netlist.source]) for name, netlist in self.netlists.items()}
+        return replace(self, models=self.models.anonymous(), netlists=netlists)
