@@ -69,6 +69,41 @@ def needs_tool() -> Callable[[str], str]:
     return find
 
 
+@pytest.fixture(scope="session")
+def needs_host() -> Callable[[str], Path]:
+    """``needs_host("librelane")`` gives the programs' folder of the environment that ``make hosts`` makes, or skips by name.
+
+    EDA_PLUGIN_HOSTS names another environment. As with tools, an absent host fails the test where EDA_PLUGIN_REQUIRE_TOOLS=1.
+    """
+    folder = Path(os.environ.get("EDA_PLUGIN_HOSTS") or ROOT / ".venv-hosts") / "bin"
+
+    def find(module: str) -> Path:
+        code = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+        python = folder / "python"
+        if python.is_file() and subprocess.run([python, "-c", code, module], check=False, cwd=folder).returncode == 0:
+            return folder
+        if os.environ.get("EDA_PLUGIN_REQUIRE_TOOLS") == "1":
+            pytest.fail(f"host absent: {module} (make hosts), and EDA_PLUGIN_REQUIRE_TOOLS=1 says that it must be here")
+        pytest.skip(f"host absent: {module} (make hosts)")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of site packages with this package's wheel in it, for a host that looks for plugins among what is installed."""
+    folder = tmp_path_factory.mktemp("installed")
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("eda_plugin", "adapters", "hooks"):
+        shutil.copytree(ROOT / name, folder / "source" / name, symlinks=True, ignore=ignore)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / "source" / name)
+    options = ["--no-deps", "--no-build-isolation", "--quiet", "--disable-pip-version-check", "--target", str(folder / "site")]
+    made = subprocess.run([sys.executable, "-m", "pip", "install", str(folder / "source"), *options], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return folder / "site"
+
+
 @pytest.fixture
 def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """``command("plan", ...)`` runs the command line in a process of its own, in ``tmp_path``, with extra environment as keywords."""

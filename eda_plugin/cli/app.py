@@ -10,11 +10,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from eda_plugin import __version__
 from eda_plugin.cli import commands
+from eda_plugin.cli.settings import CONFIG, Settings, from_environment, origin_of, read_settings
 from eda_plugin.errors import EdaPluginError
 from eda_plugin.hooks.manager import Plugins
 
@@ -36,20 +38,41 @@ class PluginGroup(click.Group):
 
     def _fill(self, ctx: click.Context) -> None:
         if ctx.obj is None:
-            plugins = Plugins.load(ctx.params.get("disable_plugin") or (), warn=lambda text: click.echo(f"warning: {text}", err=True))
+            settings = None if ctx.resilient_parsing else _settings(ctx.params.get("config"))
+            disabled = (*(ctx.params.get("disable_plugin") or ()), *(settings.disabled if settings else ()))
+            plugins = Plugins.load(disabled, warn=lambda text: click.echo(f"warning: {text}", err=True))
             plugins.register(commands, "commands", status="built-in")
             self.commands.clear()
             plugins.add_commands(self)
+            for name, command in self.commands.items():
+                from_environment(command, name)
+            if settings:
+                ctx.default_map = settings.default_map(self.commands)
             ctx.obj = plugins
+
+
+def _settings(named: Path | None) -> Settings | None:
+    """The file that the user named, else the one that lies in this folder, if any."""
+    return read_settings(named or Path(CONFIG)) if named or Path(CONFIG).is_file() else None
 
 
 @click.group(cls=PluginGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="eda-plugin")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="EDA_PLUGIN_CONFIG",
+    metavar="FILE.toml",
+    is_eager=True,
+    help=f"Options by command.  [default: {CONFIG}, where there is one]",
+)
 @click.option("--disable-plugin", multiple=True, metavar="NAME", is_eager=True, help="Leave out an installed plugin; may be repeated.")
-def app(disable_plugin: Sequence[str]) -> None:
+def app(config: Path | None, disable_plugin: Sequence[str]) -> None:
     """Fill the PVT corners of a standard-cell library that nobody has characterized.
 
     Anchors are .lib or .lib.gz files, HSPICE measure files (with --mapping), or folders of them.
+
+    Each option can be given as a variable too (EDA_PLUGIN_FILL_SEED for fill --seed) and in a settings file ([fill] seed = 1).
     """
 
 
@@ -68,6 +91,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         status = app.main(args=None if arguments is None else list(arguments), prog_name="eda-plugin", standalone_mode=False)
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.BadParameter) and (origin := origin_of(error)):
+            click.echo(origin, err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing was left half-written", err=True)

@@ -32,6 +32,8 @@ def inspect(inputs: Inputs, carried: bool, json_: bool) -> None:
         told = [{**summary.to_dict(), "uninterpreted": names} for summary, names in zip(summaries, uninterpreted, strict=True)]
         print_json({"libraries": told, "missing_corners": [corner.name for corner in gaps]})
         return
+    if inputs.quiet:
+        return
     groups = sorted({group for summary in summaries for group in summary.values})
     rows = [
         [

@@ -10,8 +10,9 @@ __all__ = ["plugins"]
 
 
 @click.command()
+@click.option("--quiet", is_flag=True, help="Print nothing but warnings: which plugins are broken.")
 @as_json
-def plugins(json_: bool) -> None:
+def plugins(quiet: bool, json_: bool) -> None:
     """List plugins (built-in, loaded, disabled, broken), formats, models, hosts and checks."""
     from dataclasses import asdict
 
@@ -30,6 +31,8 @@ def plugins(json_: bool) -> None:
                 "checks": {rule.name: rule.reason for rule in checks},
             }
         )
+        return
+    if quiet:
         return
     rows = [
         (info.name, info.status, f"{info.distribution} {info.version}".strip(), info.problem or ", ".join(info.hooks))
