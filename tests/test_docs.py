@@ -19,6 +19,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "docs/bench.md",
     "docs/cli.md",
     "docs/hooks.md",
     "examples/README.md",

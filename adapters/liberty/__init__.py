@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eda_plugin.adapters.liberty.blanking import write_blank
 from eda_plugin.adapters.liberty.difference import Change, ChangeKind, changes
 from eda_plugin.adapters.liberty.document import Document, corner_of, open_document
 from eda_plugin.adapters.liberty.places import Places
@@ -21,4 +22,5 @@ __all__ = [
     "read_many",
     "uninterpreted",
     "write",
+    "write_blank",
 ]

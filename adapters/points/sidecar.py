@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from eda_plugin.adapters.points.columns import KEY, in_unit, read_table, write_table
 from eda_plugin.data.columnar import coordinates, place_columns, repeated
-from eda_plugin.domain import Library, Origin
+from eda_plugin.domain import Library, Origin, TableKey
 from eda_plugin.domain.quantity import TIMING
+from eda_plugin.errors import UserError
 
-__all__ = ["read_values", "write_intervals", "write_values"]
+__all__ = ["attach", "read_values", "write_intervals", "write_values"]
 
 _WORDS = pa.array([origin.name.lower() for origin in Origin])
 _VALUES = (*KEY, "quantity", "nth", "position", "index_1", "index_2", "index_3", "value", "lower", "upper", "unit", "origin")
@@ -23,13 +24,13 @@ _VALUES = (*KEY, "quantity", "nth", "position", "index_1", "index_2", "index_3",
 def write_intervals(library: Library, path: str | Path) -> None:
     """CSV of the timing tables' intervals: key, ``table``, ``index_1``, ``index_2``, ``lower``, ``upper``, in the library's units.
 
-    Tables of two axes and of the first of equal groups only; values without an interval (measured ones, say) have no row.
+    Tables of two axes and of the first of equal groups only; values without an interval (measured ones, say) and refused ones have no row.
     """
     rows = [row for row, key in enumerate(library.keys) if key.quantity in TIMING and key.nth == 0 and (library.axis[row, :2] >= 0).all()]
     part, header = library.take(rows), library.header
     lower, upper = (np.full(len(part.values), np.nan) if bound is None else bound for bound in (part.lower, part.upper))
     table_of, index = coordinates(part, [in_unit(axis.values, header.capacitance if axis.is_load else header.time) for axis in part.axes])
-    keep = np.isfinite(lower) & np.isfinite(upper)
+    keep = np.isfinite(lower) & np.isfinite(upper) & (part.origin != Origin.REFUSED)
     columns = _key_columns(part, table_of[keep])
     columns["table"] = columns.pop("quantity")
     columns |= {"index_1": pa.array(index[keep, 0]), "index_2": pa.array(index[keep, 1])}
@@ -40,11 +41,12 @@ def write_intervals(library: Library, path: str | Path) -> None:
 def write_values(library: Library, path: str | Path) -> None:
     """One row a value of every table and number, as Parquet or CSV: key columns, ``quantity``, ``nth``, ``position`` (C order, from 0),
     ``index_1`` to ``index_3``, ``value``, ``lower``, ``upper`` (all SI, in ``unit``; null where there is none) and ``origin`` in a word:
-    measured, filled, predicted, copied, repaired, missing.
+    measured, filled, predicted, copied, repaired, missing, refused. A refused value is null: its interval says why.
     """
     columns = place_columns(library)
     unit = columns.pop("unit")
-    for name, values in (("value", library.values), ("lower", library.lower), ("upper", library.upper)):
+    shown = np.where(library.origin == Origin.REFUSED, np.nan, library.values)
+    for name, values in (("value", shown), ("lower", library.lower), ("upper", library.upper)):
         columns[name] = pa.nulls(len(library.values), pa.float64()) if values is None else pa.array(values, from_pandas=True)
     columns["unit"] = unit
     columns["origin"] = pa.DictionaryArray.from_arrays(pa.array(library.origin.astype(np.int32)), _WORDS)
@@ -63,6 +65,33 @@ def read_values(path: str | Path) -> pa.Table:
             column = pa.compute.if_else(pa.compute.equal(column, ""), pa.scalar(None, pa.string()), column).cast(kinds[name])
         columns[name] = column
     return pa.table(columns)
+
+
+def attach(library: Library, path: str | Path) -> Library:
+    """``library``, as it was read, with the origins and intervals of the table that ``write_values`` wrote beside it.
+
+    Raises ``UserError`` for a table of the file that the library lacks, or has on other axes.
+    """
+    table = read_values(path)
+    columns = {name: table.column(name).combine_chunks() for name in table.column_names}
+    position = np.asarray(columns["position"].to_numpy(zero_copy_only=False), dtype=np.int64)
+    first = np.flatnonzero(position == 0)
+    fields = [columns[name].take(pa.array(first)).to_pylist() for name in TableKey._fields[:-1]]
+    numbers = columns["nth"].take(pa.array(first)).to_pylist()
+    keys = [TableKey(*row) for row in zip(*fields, numbers, strict=True)]
+    words = columns["origin"].cast(pa.string()).dictionary_encode()
+    codes = np.array([Origin[word.upper()] for word in words.dictionary.to_pylist()], dtype=np.uint8)
+    told = codes[words.indices.to_numpy(zero_copy_only=False)]
+    bounds = [np.asarray(columns[name].to_numpy(zero_copy_only=False), dtype=np.float64) for name in ("lower", "upper")]
+    origin, lower, upper = library.origin.copy(), np.full(len(library.values), np.nan), np.full(len(library.values), np.nan)
+    ends = np.append(first[1:], len(position))
+    for key, begin, end in zip(keys, first.tolist(), ends.tolist(), strict=True):
+        row = library.position.get(key)
+        if row is None or int(library.start[row + 1] - library.start[row]) != end - begin:
+            raise UserError(f"{path}: {key} is not so in {library.source or library.name}; expected the table that was written beside it")
+        part = slice(int(library.start[row]), int(library.start[row + 1]))
+        origin[part], lower[part], upper[part] = told[begin:end], bounds[0][begin:end], bounds[1][begin:end]
+    return library.with_values(library.values, origin, lower, upper)
 
 
 def _key_columns(library: Library, table_of: NDArray[np.int64]) -> dict[str, pa.Array]:

@@ -23,6 +23,7 @@ class Origin(IntEnum):
     PREDICTED = 3  # model, from other corners alone
     COPIED = 4  # stands as in the template or in a named anchor
     REPAIRED = 5  # FILLED or PREDICTED, then moved by the QA gate
+    REFUSED = 6  # the model's value, with an interval wider than the user accepts: left to simulation
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ These functions are the Python API (``import eda_plugin as ep; ep.read(...)``); 
 
 from eda_plugin.flow.benching import BenchResult, BenchSettings, bench
 from eda_plugin.flow.characterizing import Characterized, SimulationSettings, characterize
+from eda_plugin.flow.benching import BenchResult, BenchSettings, bench
 from eda_plugin.flow.filling import FillResult, fill
 from eda_plugin.flow.hosting import run_host
 from eda_plugin.flow.planning import Plan, choose_corners, plan
@@ -16,6 +17,8 @@ from eda_plugin.flow.session import Session
 __all__ = [
     "BenchResult",
     "BenchSettings",
+    "BenchResult",
+    "BenchSettings",
     "Characterized",
     "FillResult",
     "Plan",
@@ -25,6 +28,7 @@ __all__ = [
     "Summary",
     "bench",
     "characterize",
+    "bench",
     "check",
     "choose_corners",
     "compare",
