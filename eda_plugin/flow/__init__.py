@@ -5,7 +5,6 @@ These functions are the Python API (``import eda_plugin as ep; ep.read(...)``); 
 
 from eda_plugin.flow.benching import BenchResult, BenchSettings, bench
 from eda_plugin.flow.characterizing import Characterized, SimulationSettings, characterize
-from eda_plugin.flow.benching import BenchResult, BenchSettings, bench
 from eda_plugin.flow.filling import FillResult, fill
 from eda_plugin.flow.hosting import run_host
 from eda_plugin.flow.planning import Plan, choose_corners, plan
@@ -17,8 +16,6 @@ from eda_plugin.flow.session import Session
 __all__ = [
     "BenchResult",
     "BenchSettings",
-    "BenchResult",
-    "BenchSettings",
     "Characterized",
     "FillResult",
     "Plan",
@@ -28,7 +25,6 @@ __all__ = [
     "Summary",
     "bench",
     "characterize",
-    "bench",
     "check",
     "choose_corners",
     "compare",
