@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.errors import ParseError, UserError
 
-__all__ = ["Block", "assignments", "comma_rows", "free_rows", "opened"]
+__all__ = ["Block", "assignments", "comma_rows", "free_rows", "opened", "text_lines"]
 
 CHUNK = 1 << 20
 _TOKEN = re.compile(rb"[^\s]+")
@@ -45,6 +45,24 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise ParseError(f"damaged gzip data: {error}; fetch or pack the file again", path=path) from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def text_lines(stream: IO[bytes], longest: int = 1 << 16) -> Iterator[bytes]:
+    """Lines without their ends; of a line beyond ``longest`` bytes, which no simulator writes, the rest is left out."""
+    rest = b""
+    cut = False
+    while chunk := stream.read(CHUNK):
+        lines = (rest + chunk).split(b"\n")
+        rest = lines.pop()
+        if cut and lines:
+            lines, cut = lines[1:], False
+        yield from lines
+        if len(rest) > longest:
+            if not cut:
+                yield rest[:longest]
+            rest, cut = b"", True
+    if rest and not cut:
+        yield rest
 
 
 def _number(token: bytes, path: Path, line: int, column: int) -> float:

@@ -1,7 +1,8 @@
 """The text header of a waveform file, and how its values lie in a row.
 
 Columns of the header, line breaks left out: 0-3 variables, 4-7 probes, 8-11 swept parameters, 16-19 or 20-23 version, 24-87 title,
-88-111 date, then the number of sweeps; from 256 on a type code a variable, then the names, the scale first, then the swept parameters' names.
+88-111 date, then the number of sweeps; from 256 on a type code a variable, then the names, the scale first, then those of the
+swept parameters.
 """
 
 from __future__ import annotations
