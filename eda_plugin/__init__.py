@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from eda_plugin.domain import Corner
     from eda_plugin.flow import (
         Characterized,
+        Closed,
         FillResult,
+        Ingested,
         Plan,
         Predictor,
         Session,
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
         characterize,
         check,
         choose_corners,
+        close,
         compare,
         fill,
+        ingest,
         plan,
         read,
         read_predictor,
@@ -36,9 +40,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Characterized",
+    "Closed",
     "Corner",
     "FillResult",
     "FillSettings",
+    "Ingested",
     "Plan",
     "Predictor",
     "Session",
@@ -47,8 +53,10 @@ __all__ = [
     "characterize",
     "check",
     "choose_corners",
+    "close",
     "compare",
     "fill",
+    "ingest",
     "plan",
     "read",
     "read_predictor",

@@ -87,9 +87,14 @@ def choose_corners(anchors: Sequence[Library]) -> list[Corner]:
 
 
 @hookimpl(trylast=True)
-def choose_simulations(anchors: Sequence[Library], template: Library, target: Corner, count: int, seed: int) -> Points:
+def choose_simulations(
+    anchors: Sequence[Library], template: Library, target: Corner, count: int, seed: int, filled: Library | None, asked: Points | None
+) -> Points:
     from eda_plugin.models.plan import plan_points
+    from eda_plugin.models.refine import plan_more
 
+    if filled is not None:
+        return plan_more(filled, template, asked, count)
     return plan_points(anchors, template, target, count, seed)
 
 

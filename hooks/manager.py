@@ -204,9 +204,27 @@ class Plugins:
         """The first plugin's answer that is not ``None``."""
         return self._first("choose_corners", anchors=anchors) or ()
 
-    def choose_simulations(self, anchors: Sequence[Library], template: Library, target: Corner, count: int, seed: int) -> Points:
+    def choose_simulations(
+        self,
+        anchors: Sequence[Library],
+        template: Library,
+        target: Corner,
+        count: int,
+        seed: int,
+        filled: Library | None = None,
+        asked: Points | None = None,
+    ) -> Points:
         """The first plugin's answer that is not ``None``; the built-in one always answers."""
-        points: Points = self._first("choose_simulations", anchors=anchors, template=template, target=target, count=count, seed=seed)
+        points: Points = self._first(
+            "choose_simulations",
+            anchors=anchors,
+            template=template,
+            target=target,
+            count=count,
+            seed=seed,
+            filled=filled,
+            asked=asked,
+        )
         return points
 
     def _install(self, entry: EntryPoint, disabled: bool) -> None:

@@ -82,8 +82,14 @@ def choose_corners(anchors: Sequence[Library]) -> Sequence[Corner] | None:
 
 
 @hookspec(firstresult=True)
-def choose_simulations(anchors: Sequence[Library], template: Library, target: Corner, count: int, seed: int) -> Points | None:
-    """Which ``count`` simulations to run at the target, on the template's axes. Built in: ``eda_plugin.models.plan``."""
+def choose_simulations(
+    anchors: Sequence[Library], template: Library, target: Corner, count: int, seed: int, filled: Library | None, asked: Points | None
+) -> Points | None:
+    """Which ``count`` simulations to run at the target, on the template's axes. Built in: ``eda_plugin.models.plan``.
+
+    In later rounds (since 1.1) ``filled`` is the corner as it was filled last, with intervals, and ``asked`` what was simulated or tried;
+    built in: ``eda_plugin.models.refine``.
+    """
 
 
 @hookspec

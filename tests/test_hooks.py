@@ -63,8 +63,8 @@ class Recorder:
         return self._heard(anchors=anchors)
 
     @hookimpl
-    def choose_simulations(self, anchors: Any, template: Library, target: Corner, count: int, seed: int) -> Any:
-        return self._heard(anchors=anchors, template=template, target=target, count=count, seed=seed)
+    def choose_simulations(self, anchors: Any, template: Library, target: Corner, count: int, seed: int, filled: Any, asked: Any) -> Any:
+        return self._heard(anchors=anchors, template=template, target=target, count=count, seed=seed, filled=filled, asked=asked)
 
     @hookimpl
     def before_fit(self, anchors: Any, template: Library, target: Corner, measured: Any, settings: FillSettings) -> None:
@@ -201,7 +201,8 @@ def test_choose_simulations() -> None:
     second = Recorder(None)
     plugins.register(second, "second")
     assert plugins.choose_simulations([TT], TT, Corner("ss", 1.8, 25), 0, 7) is POINTS
-    assert second.calls == [{"anchors": [TT], "template": TT, "target": Corner("ss", 1.8, 25), "count": 0, "seed": 7}]
+    asked = {"anchors": [TT], "template": TT, "target": Corner("ss", 1.8, 25), "count": 0, "seed": 7, "filled": None, "asked": None}
+    assert second.calls == [asked]
     assert second.calls == calls, "the last one added is asked first, and None passes the question on"
 
 

@@ -6,6 +6,7 @@ import click
 
 from eda_plugin.cli.bench import bench
 from eda_plugin.cli.characterize import characterize
+from eda_plugin.cli.close import close
 from eda_plugin.cli.fill import fill
 from eda_plugin.cli.inspect import inspect
 from eda_plugin.cli.plan import plan
@@ -20,5 +21,5 @@ __all__ = ["register_commands"]
 
 @hookimpl
 def register_commands(group: click.Group) -> None:
-    for command in (inspect, plan, characterize, fill, run, predict, check, compare, bench, plugins):
+    for command in (inspect, plan, characterize, fill, close, run, predict, check, compare, bench, plugins):
         group.add_command(command)

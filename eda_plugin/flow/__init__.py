@@ -5,8 +5,10 @@ These functions are the Python API (``import eda_plugin as ep; ep.read(...)``); 
 
 from eda_plugin.flow.benching import BenchResult, BenchSettings, bench
 from eda_plugin.flow.characterizing import Characterized, SimulationSettings, characterize
+from eda_plugin.flow.closing import Closed, Round, close
 from eda_plugin.flow.filling import FillResult, fill
 from eda_plugin.flow.hosting import run_host
+from eda_plugin.flow.ingesting import Ingested, ingest, suggest_rules
 from eda_plugin.flow.planning import Plan, choose_corners, plan
 from eda_plugin.flow.prediction import Predictor, read_predictor, train_predictor
 from eda_plugin.flow.quality import Summary, check, compare, compare_text, summarize, uninterpreted
@@ -17,9 +19,12 @@ __all__ = [
     "BenchResult",
     "BenchSettings",
     "Characterized",
+    "Closed",
     "FillResult",
+    "Ingested",
     "Plan",
     "Predictor",
+    "Round",
     "Session",
     "SimulationSettings",
     "Summary",
@@ -27,13 +32,16 @@ __all__ = [
     "characterize",
     "check",
     "choose_corners",
+    "close",
     "compare",
     "compare_text",
     "fill",
+    "ingest",
     "plan",
     "read",
     "read_predictor",
     "run_host",
+    "suggest_rules",
     "summarize",
     "train_predictor",
     "uninterpreted",

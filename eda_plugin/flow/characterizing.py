@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from eda_plugin.adapters.simulators import Circuit, Transient
     from eda_plugin.flow.simulating import Bank
 
-__all__ = ["Characterized", "Failed", "SimulationSettings", "characterize"]
+__all__ = ["Characterized", "Failed", "SimulationSettings", "characterize", "write_failures"]
 
 SETTLED = 0.02  # of the supply: how close an output must have come to its rail
 LONGER = 4.0
@@ -114,16 +114,18 @@ class Characterized:
         header, first = self.template.header, load_first(self.template)
         outputs = [(Path(path), lambda out: points.write(self.points, out, header=header, answered=True, load_first=first))]
         if failures is not None:
-            outputs.append((Path(failures), self._write_failures))
+            outputs.append((Path(failures), lambda out: write_failures(self.failures, out)))
         return write_all(outputs)
 
-    def _write_failures(self, path: Path) -> None:
-        import csv
 
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(["row", "what", "reason", "folder"])
-            rows.writerows([one.row, one.what, one.reason, one.folder] for one in self.failures)
+def write_failures(failures: Sequence[Failed], path: Path) -> None:
+    """CSV of what has no answer: row of the plan, what, why, and the folder that tells more."""
+    import csv
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["row", "what", "reason", "folder"])
+        rows.writerows([one.row, one.what, one.reason, one.folder] for one in failures)
 
 
 def characterize(

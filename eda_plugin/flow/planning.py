@@ -103,12 +103,15 @@ def plan(
     template: str | Path | Library | None = None,
     seed: int = 0,
     extrapolate: bool = False,
+    filled: Library | None = None,
+    asked: Points | None = None,
     session: Session | None = None,
 ) -> Plan:
     """Choose the simulations of ``target`` that teach most for ``budget``.
 
-    ``template``: a file or library at the target's axes, else the nearest anchor. Raises ``UserError`` for anchors, target or budget that
-    don't fit.
+    ``template``: a file or library at the target's axes, else the nearest anchor. ``filled``: the corner as it was filled before, whose
+    intervals then say where more is to be learnt; ``asked``: what was simulated or tried already, and is not asked for again. Raises
+    ``UserError`` for anchors, target or budget that don't fit.
     """
     session = session or Session.load()
     with session.errors_told():
@@ -118,7 +121,7 @@ def plan(
         session.warn(check_target(corner, anchors, extrapolate=extrapolate))
         total = simulations(blank)
         count = budget_count(budget, total)
-        points = session.plugins.choose_simulations(anchors, blank, corner, count, seed)
+        points = session.plugins.choose_simulations(anchors, blank, corner, count, seed, filled, asked)
         check_measured(points, blank)
         if len(points) > count:
             raise UserError(f"the plan has {len(points)} simulations and the budget buys {count}; mend the plugin that chose them")

@@ -16,7 +16,7 @@ from eda_plugin.domain import Arc, Corner, Library, Points, TableKey, edge_of, t
 from eda_plugin.domain.quantity import DELAY, TRANSITION
 from eda_plugin.errors import UserError
 
-__all__ = ["plan_points"]
+__all__ = ["coordinates", "grids", "plan_points"]
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def plan_points(anchors: Sequence[Library], template: Library, target: Corner, c
     Raises ``UserError`` where the template has fewer places than ``count``. The same seed gives the same plan, whatever the order of the
     anchors.
     """
-    rows = _grids(template)
+    rows = grids(template)
     sizes = template.shape[rows].prod(axis=1)
     if count > int(sizes.sum()):
         raise UserError(f"{count} simulations were asked for, and the template has {int(sizes.sum())} places at the target {target}")
@@ -52,16 +52,13 @@ def plan_points(anchors: Sequence[Library], template: Library, target: Corner, c
             place = _place(places[size], int(start[n]), int(turn[n]))
             turn[n] += 1
             key = template.keys[rows[n]]
-            axes = [template.axes[a].values for a in template.axis[rows[n]] if a >= 0]
-            at = np.unravel_index(place, [len(axis) for axis in axes]) if axes else ()
-            coordinates = [float(axis[i]) for axis, i in zip(axes, at, strict=True)]
             arcs.append(key.arc)
             edges.append(edge_of(key.quantity))
-            index.append([*coordinates, 0.0, 0.0][:2])
+            index.append(coordinates(template, int(rows[n]), place))
     return Points.plan(tuple(arcs), tuple(edges), np.array(index, dtype=np.float64).reshape(len(arcs), 2))
 
 
-def _grids(template: Library) -> NDArray[np.int64]:
+def grids(template: Library) -> NDArray[np.int64]:
     """Rows of the tables that stand for an arc's edge: the delay, else the transition. The first of equal arcs only."""
     found = []
     for row, key in enumerate(template.keys):
@@ -71,6 +68,13 @@ def _grids(template: Library) -> NDArray[np.int64]:
         if key.quantity in DELAY or (delay is not None and delay not in template):
             found.append(row)
     return np.array(found, dtype=np.int64)
+
+
+def coordinates(template: Library, row: int, place: int) -> list[float]:
+    """Where the ``place``-th value of a table lies along its first two axes (SI), 0 along an axis that it has not."""
+    axes = [template.axes[a].values for a in template.axis[row] if a >= 0]
+    at = np.unravel_index(place, [len(axis) for axis in axes]) if axes else ()
+    return [*(float(axis[i]) for axis, i in zip(axes, at, strict=True)), 0.0, 0.0][:2]
 
 
 def _order(anchors: Sequence[Library], template: Library, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
