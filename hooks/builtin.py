@@ -56,6 +56,15 @@ def register_formats(registry: FormatRegistry) -> None:
             sniff=lambda head: head.startswith((b"$DATA1", b"$OPTION MEASFORM")),
         )
     )
+    registry.add(
+        Format(
+            "results",
+            "tables of simulation results that ingest wrote",
+            ("*.runs.parquet", "*.runs.csv", "*.runs.csv.gz"),
+            read=_read_results,
+            sniff=lambda head: head.startswith((b"PAR1", b"cell,pin,related_pin,timing_type,timing_sense,when,edge,slew,load,")),
+        )
+    )
 
 
 @hookimpl
@@ -119,6 +128,12 @@ def _read_measures(paths: Sequence[Path], options: ReadOptions) -> list[Library]
         raise UserError(f"{paths[0]}: a measure file says nothing of arcs and corners; give --mapping MAP.toml (docs/cli.md shows one)")
     by_corner = mapping.read_points(paths, options.mapping)
     return [library_from_points(points, corner) for corner, points in sorted(by_corner.items(), key=lambda item: item[0])]
+
+
+def _read_results(paths: Sequence[Path], options: ReadOptions) -> list[Library]:
+    from eda_plugin.adapters import runs
+
+    return runs.libraries(paths, options)
 
 
 def _fill(

@@ -49,14 +49,14 @@ from typing import Any
 from eda_plugin.errors import ParseError, UserError
 from eda_plugin.units import unit_factor
 
-__all__ = ["EDGES", "FIELDS", "Mapping", "Rule", "Source", "read_mapping"]
+__all__ = ["CORNER", "EDGES", "FIELDS", "POINT", "SPELLINGS", "Checker", "Mapping", "Rule", "Source", "read_mapping"]
 
 FIELDS = ("cell", "pin", "related_pin", "timing_type", "timing_sense", "when", "edge")
 EDGES = {"rise": "rise", "fall": "fall", "r": "rise", "f": "fall", "lh": "rise", "hl": "fall", "01": "rise", "10": "fall"}
-_CORNER = ("process", "voltage", "temperature")
-_POINT = ("slew", "load")
-_RULE = (*FIELDS, "delay", "transition", *_POINT)
-_CASES: dict[str, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "keep": str}
+CORNER = ("process", "voltage", "temperature")
+POINT = ("slew", "load")
+_RULE = (*FIELDS, "delay", "transition", *POINT)
+SPELLINGS: dict[str, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "keep": str}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Mapping:
 
     def spelled(self, name: str, text: str) -> str:
         """``text`` as the library spells it: the ``case`` of cells and pins."""
-        return _CASES[self.case](text) if name in ("cell", "pin", "related_pin", "when") else text
+        return SPELLINGS[self.case](text) if name in ("cell", "pin", "related_pin", "when") else text
 
 
 def read_mapping(path: str | Path) -> Mapping:
@@ -111,20 +111,20 @@ def read_mapping(path: str | Path) -> Mapping:
         raise ParseError("not UTF-8 text; expected TOML", path=path) from error
     except tomllib.TOMLDecodeError as error:
         raise ParseError(f"not valid TOML: {error}", path=path) from error
-    check = _Checker(path)
+    check = Checker(path)
     check.known(tree, ("case", "files", "corner", "units", "arc", "family"), "the file")
     case = tree.get("case", "keep")
-    if case not in _CASES:
-        raise check.wrong("case", f"{case!r}; expected {', '.join(_CASES)}")
+    if case not in SPELLINGS:
+        raise check.wrong("case", f"{case!r}; expected {', '.join(SPELLINGS)}")
     files = check.table(tree, "files", ("pattern",))
-    corner = check.table(tree, "corner", _CORNER)
+    corner = check.table(tree, "corner", CORNER)
     units = check.table(tree, "units", None)
     rules = [check.rule(entry, f"arc {place}", family=False) for place, entry in enumerate(check.entries(tree, "arc"), start=1)]
     rules += [check.rule(entry, f"family {place}", family=True) for place, entry in enumerate(check.entries(tree, "family"), start=1)]
     if not rules:
         raise check.wrong("the file", "no [[arc]] and no [[family]]; a mapping names at least one delay or transition")
     sources = {name: check.source(value, f"corner.{name}", name) for name, value in corner.items()}
-    pattern = check.pattern(files["pattern"], "files.pattern", (*FIELDS, *_CORNER, *_POINT)) if "pattern" in files else None
+    pattern = check.pattern(files["pattern"], "files.pattern", (*FIELDS, *CORNER, *POINT)) if "pattern" in files else None
     stated = pattern.groupindex if pattern else {}
     if "temperature" not in sources and "temperature" not in stated:
         sources["temperature"] = Source(column="temper")
@@ -132,21 +132,22 @@ def read_mapping(path: str | Path) -> Mapping:
         if name not in sources and name not in stated:
             raise check.wrong("corner", f"no {name}; state it, name its column, or give files.pattern a group {name}")
     for rule in rules:
-        for name in ("cell", "pin", "related_pin", "edge", *_POINT):
+        for name in ("cell", "pin", "related_pin", "edge", *POINT):
             groups = [found.groupindex for found in (rule.delay, rule.transition) if found]
             if name not in rule.fields and name not in rule.sources and name not in stated and not all(name in part for part in groups):
                 raise check.wrong(rule.place, f"no {name}; state it, or give files.pattern or the family's patterns a group {name}")
     return Mapping(path, sources, tuple(rules), {name.lower(): check.factor(name, value) for name, value in units.items()}, pattern, case)
 
 
-class _Checker:
+class Checker:
     """Checks of one file's entries; each refusal names the file and the entry."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, what: str = "mapping") -> None:
         self.path = path
+        self.what = what
 
     def wrong(self, place: str, message: str) -> UserError:
-        return UserError(f"mapping {self.path}: {place}: {message}")
+        return UserError(f"{self.what} {self.path}: {place}: {message}")
 
     def known(self, table: Dict[str, Any], names: tuple[str, ...], place: str) -> None:
         strange = [name for name in table if name not in names]
@@ -187,7 +188,7 @@ class _Checker:
         return found
 
     def source(self, value: object, place: str, name: str) -> Source:
-        if isinstance(value, str) and name in _POINT:
+        if isinstance(value, str) and name in POINT:
             return Source(column=value)
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             if isinstance(value, str) != (name == "process"):
@@ -228,5 +229,5 @@ class _Checker:
                 raise self.wrong(f"{place}.values.{name}", "expected texts to their meanings, such as { lh = 'rise' }")
         if fields.get("edge", "rise") not in EDGES:
             raise self.wrong(place, f"edge is {fields['edge']!r}; expected rise or fall")
-        sources = {name: self.source(entry[name], f"{place}.{name}", name) for name in _POINT if name in entry}
+        sources = {name: self.source(entry[name], f"{place}.{name}", name) for name in POINT if name in entry}
         return Rule(place, fields, patterns["delay"], patterns["transition"], sources, words)

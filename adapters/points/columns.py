@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from eda_plugin.errors import InternalError, ParseError, UserError
 from eda_plugin.files import replace_atomically
 
-__all__ = ["KEY", "in_unit", "is_parquet", "numbers", "read_table", "refuse", "texts", "write_table"]
+__all__ = ["KEY", "csv_rows", "in_unit", "is_parquet", "numbers", "read_table", "refuse", "texts", "write_table"]
 
 KEY = ("cell", "pin", "related_pin", "timing_type", "timing_sense", "when")
 
@@ -180,20 +180,19 @@ def write_table(table: pa.Table, path: str | Path) -> None:
         if is_parquet(target):
             pyarrow.parquet.write_table(table, part, compression="zstd")
         elif target.name.lower().endswith((".csv", ".csv.gz")):
-            data = _csv(table)
+            data = (",".join(table.column_names) + "\n").encode() + csv_rows(table)
             part.write_bytes(gzip.compress(data, 6, mtime=0) if target.suffix.lower() == ".gz" else data)
         else:
             raise UserError(f"cannot write {target}: unknown ending {target.suffix!r}; expected .csv, .csv.gz or .parquet")
 
 
-def _csv(table: pa.Table) -> bytes:
-    """RFC 4180 with quotes only where a text holds a comma, a quote or a line break."""
+def csv_rows(table: pa.Table) -> bytes:
+    """Rows without a first line, RFC 4180, with quotes only where a text holds a comma, a quote or a line break."""
     columns = [column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in table.columns]
     plain = pa.table(columns, names=table.column_names)
-    head = (",".join(table.column_names) + "\n").encode()
     for style in ("none", "needed"):  # Arrow's "needed" quotes every text of the file
         buffer = io.BytesIO()
         with contextlib.suppress(pa.ArrowInvalid):
             pyarrow.csv.write_csv(plain, buffer, pyarrow.csv.WriteOptions(include_header=False, quoting_style=style))
-            return head + buffer.getvalue()
+            return buffer.getvalue()
     raise InternalError("a table that Arrow cannot write as CSV")
