@@ -9,7 +9,7 @@ from typing import Protocol
 
 from eda_plugin.errors import UserError
 
-__all__ = ["FillSettings", "NullProgress", "Progress", "Stage"]
+__all__ = ["FillSettings", "GuardBand", "NullProgress", "Progress", "Stage"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,28 @@ class FillSettings:
             raise UserError(f"the seed is {self.seed}; expected 0 or a positive integer")
         if self.threads < 0:
             raise UserError(f"the number of threads is {self.threads}; expected 0 (as many as there are) or a positive integer")
+
+
+@dataclass(frozen=True)
+class GuardBand:
+    """A library on one side of what is likely: ``late`` (slow, for setup) or ``early`` (fast, for hold), at a ``quantile`` of each value.
+
+    ``quantile`` counts from the middle outwards: of 0.95, the true value lies beyond a late value, or before an early one, in 5 % of cases.
+    """
+
+    side: str
+    quantile: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.side not in ("late", "early"):
+            raise UserError(f"the guard band's side is {self.side!r}; expected late or early")
+        if not 0.5 < self.quantile < 1:
+            raise UserError(f"the guard band's quantile is {self.quantile}; expected a share between 0.5 and 1, such as 0.95")
+
+    @property
+    def interval(self) -> float:
+        """Coverage of the interval one end of which is the quantile."""
+        return 2 * self.quantile - 1
 
 
 class Stage(Protocol):

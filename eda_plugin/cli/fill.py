@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from eda_plugin.cli.options import PATH, Inputs, as_json, needs_target, reads
+from eda_plugin.cli.options import PATH, SHARE, Inputs, as_json, needs_target, reads
 
 if TYPE_CHECKING:
     from eda_plugin.flow import FillResult
@@ -33,6 +34,11 @@ __all__ = ["fill"]
 @click.option("--save-model", type=PATH, metavar="FOLDER", help="Write the fitted model there (safetensors).")
 @click.option("--model", default="auto", show_default=True, help="Model; `eda-plugin plugins` lists them.")
 @click.option("--interval", type=float, default=0.9, show_default=True, help="Share of the true values that the intervals shall cover.")
+@click.option("--quantile", type=SHARE, metavar="SHARE", help="With --side: how sure a guard-banded value is.  [default: 0.95]")
+@click.option("--side", type=click.Choice(("late", "early")), help="Guard band: late is slow, for setup; early is fast, for hold.")
+@click.option("--max-interval", type=SHARE, metavar="SHARE", help="Refuse delays and transitions whose interval is wider (5%).")
+@click.option("--refused", type=PATH, metavar="PLAN", help="Simulations that give what was refused: .csv or .parquet.")
+@click.option("--allow-refused", is_flag=True, help="Write the library all the same, with the model's values there.")
 @click.option("--no-diffusion", is_flag=True, help="Leave the diffusion model out: the mean model alone, faster.")
 @click.option("--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda.")
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="Threads of the numerical libraries.  [default: theirs]")
@@ -52,6 +58,11 @@ def fill(
     save_model: Path | None,
     model: str,
     interval: float,
+    quantile: float | None,
+    side: str | None,
+    max_interval: float | None,
+    refused: Path | None,
+    allow_refused: bool,
     no_diffusion: bool,
     device: str,
     threads: int,
@@ -60,17 +71,25 @@ def fill(
 ) -> None:
     """Fill a corner from the anchors and the simulations measured there.
 
-    Every value of the written library has an origin (measured, filled, predicted, copied, repaired) and the model's values an
+    Every value of the written library has an origin (measured, filled, predicted, copied, repaired, refused) and the model's values an
     interval; they stand in the tables beside it.
     """
     from eda_plugin import flow
     from eda_plugin.cli.show import print_json
-    from eda_plugin.config import FillSettings
+    from eda_plugin.config import FillSettings, GuardBand
 
+    if (quantile is not None and side is None) or (max_interval is None and (refused is not None or allow_refused)):
+        raise click.UsageError("--quantile goes with --side; --refused and --allow-refused go with --max-interval")
+    stated = click.get_current_context().get_parameter_source("interval") is not ParameterSource.DEFAULT
+    if side is not None and stated:
+        raise click.UsageError("--interval goes without --side: there, an end of the interval is the quantile")
+    guard = None if side is None else GuardBand(side, 0.95 if quantile is None else quantile)
     settings = FillSettings(seed=seed, interval=interval, diffusion=not no_diffusion, threads=threads, device=device, model=model)
     gaps = target == "missing"
-    if gaps and (measured or template or intervals or values or report or save_model):
-        raise click.UsageError("--target missing goes without --measured, --template, --intervals, --values, --report and --save-model")
+    if gaps and (measured or template or intervals or values or report or save_model or refused):
+        raise click.UsageError(
+            "--target missing goes without --measured, --template, --intervals, --values, --report, --save-model, --refused"
+        )
     if gaps and not output.is_dir():
         raise click.UsageError(f"--target missing writes one library a corner: expected an existing folder, found {output}")
     libraries = inputs.read()
@@ -83,6 +102,8 @@ def fill(
             template=template,
             measured=measured,
             settings=settings,
+            guard=guard,
+            max_interval=max_interval,
             strict=strict,
             extrapolate=extrapolate,
             session=inputs.session,
@@ -90,7 +111,9 @@ def fill(
         out = output / f"{result.library.name}.lib" if gaps else output
         beside = [out.with_name(out.name + end) for end in (".origin.parquet", ".origin.csv.gz")] if values is None else [values]
         sources = [*(Path(library.source) for library in libraries), *([measured] if measured else [])]
-        files = result.write(out, intervals=intervals, values=beside, report=report, inputs=sources)
+        files = result.write(
+            out, intervals=intervals, values=beside, report=report, refused=refused, allow_refused=allow_refused, inputs=sources
+        )
         if save_model is not None:
             result.save(save_model)
             files.append(save_model)

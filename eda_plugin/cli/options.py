@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,28 @@ if TYPE_CHECKING:
     from eda_plugin.domain import Library
     from eda_plugin.flow import Session
 
-__all__ = ["PATH", "Inputs", "as_json", "needs_target", "reads", "session_of", "without_cache"]
+__all__ = ["PATH", "SHARE", "Inputs", "as_json", "needs_target", "reads", "session_of", "without_cache"]
 
 PATH = click.Path(path_type=Path)
+
+
+class _Share(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on only
+    """``5%`` or ``0.05``."""
+
+    name = "share"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value).strip()
+        try:
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            number = float("nan")
+        if not math.isfinite(number) or number <= 0:
+            self.fail(f"{value!r} is no share; expected a positive one such as 5% or 0.05", param, ctx)
+        return number
+
+
+SHARE = _Share()
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,10 @@ import numpy as np
 
 from eda_plugin import __version__
 from eda_plugin.adapters.base import WriteOptions
-from eda_plugin.config import FillSettings
-from eda_plugin.domain import Corner, Library, Points
+from eda_plugin.config import FillSettings, GuardBand
+from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.errors import FindingsError, UserError
-from eda_plugin.flow.inputs import check_anchors, check_measured, read_points, simulations
+from eda_plugin.flow.inputs import check_anchors, check_measured, load_first, read_points, simulations
 from eda_plugin.flow.outputs import Output, plain, write_all
 from eda_plugin.flow.planning import check_target, template_for
 from eda_plugin.flow.session import Session
@@ -37,7 +37,8 @@ class FillResult:
 
     ``library``: complete, with origin and interval of each value. ``findings``: what the gate found, repairs included. ``report``: what
     can stand in a JSON file: the model, its scores on anchors held out, seconds by stage, counts by origin and by finding. ``model``: what
-    the model itself gave back.
+    the model itself gave back. ``refused``: the simulations that give what is too uncertain for the user, none where no limit was set;
+    such values have the origin ``REFUSED`` and the model's number.
     """
 
     library: Library
@@ -46,6 +47,7 @@ class FillResult:
     findings: tuple[Finding, ...]
     report: Mapping[str, object]
     model: FilledCorner
+    refused: Points
     session: Session = field(repr=False)
 
     def write(
@@ -55,13 +57,16 @@ class FillResult:
         intervals: str | Path | None = None,
         values: Sequence[str | Path] = (),
         report: str | Path | None = None,
+        refused: str | Path | None = None,
+        allow_refused: bool = False,
         inputs: Sequence[str | Path] = (),
     ) -> list[Path]:
         """Write the library, in the template's text, and what goes beside it: all files or none.
 
         ``intervals``: CSV of the timing values' intervals. ``values``: tables (Parquet, CSV) of every value, its interval and its origin.
-        ``report``: Markdown by suffix ``.md``, else JSON. ``inputs`` are files that must not be overwritten, beside the template. Returns
-        the paths written.
+        ``report``: Markdown by suffix ``.md``, else JSON. ``refused``: the plan of ``FillResult.refused``. ``inputs`` are files that must
+        not be overwritten, beside the template. Returns the paths written. Where values are refused, only that plan is written, and
+        ``FindingsError`` raised, unless ``allow_refused``: then the library holds the model's numbers there.
         """
         from eda_plugin.adapters import points
 
@@ -79,10 +84,21 @@ class FillResult:
             outputs.extend((Path(value), lambda place: points.write_values(library, place)) for value in values)
             if report is not None:
                 outputs.append((Path(report), self._write_report))
+            stopped = bool(len(self.refused)) and not allow_refused
+            if stopped:
+                outputs = []
+            if refused is not None:
+                header, first = self.template.header, load_first(self.template)
+                plan = self.refused
+                outputs.append((Path(refused), lambda place: points.write(plan, place, header=header, answered=False, load_first=first)))
             taken = {Path(name).resolve() for name in (source, *inputs)}
             for name, _ in outputs:
                 if name.resolve() in taken:
                     raise UserError(f"{name} is read in this run; name another output")
+            if stopped:
+                if outputs:
+                    write_all(outputs)
+                raise FindingsError(self._refusal(refused))
             self.session.plugins.before_write(library, out)
             written = write_all(outputs)
             self.session.plugins.after_write(library, out)
@@ -105,10 +121,20 @@ class FillResult:
         render = render_markdown if path.suffix == ".md" else render_json
         path.write_text(render(self.library, self.report, self.findings), encoding="utf-8")
 
+    def _refusal(self, plan: str | Path | None) -> str:
+        found, count = self.report["refused"], len(self.refused)
+        values = f"{found['values']} delays and transitions" if isinstance(found, Mapping) else "values"
+        where = f"{plan} lists the {count} simulations that give them" if plan else f"--refused FILE lists the {count} simulations"
+        return (
+            f"{values} have an interval wider than --max-interval allows and are left to simulation; no library was written: {where}. "
+            "Simulate them and give them with --measured, or write the library all the same with --allow-refused"
+        )
+
     def _note(self) -> str:
-        origins = self.report["origins"]
+        origins, band = self.report["origins"], self.report.get("guard_band")
         counts = ", ".join(f"{count} {word}" for word, count in origins.items()) if isinstance(origins, Mapping) else ""
-        return f"corner {self.library.corner} filled by eda-plugin {__version__}: {counts}"
+        side = f"; {band['side']}: delays, transitions, constraints at the {band['quantile']} quantile" if isinstance(band, Mapping) else ""
+        return f"corner {self.library.corner} filled by eda-plugin {__version__}: {counts}{side}"
 
 
 def fill(
@@ -118,18 +144,26 @@ def fill(
     template: str | Path | Library | None = None,
     measured: Points | str | Path | None = None,
     settings: FillSettings | None = None,
+    guard: GuardBand | None = None,
+    max_interval: float | None = None,
     strict: bool = False,
     extrapolate: bool = False,
     session: Session | None = None,
 ) -> FillResult:
     """Fill ``target`` from ``anchors`` and what was ``measured`` there.
 
-    ``template``: a file or library whose structure and axes the result has, else the nearest anchor. Values are SI; see ``FillResult``.
+    ``template``: a file or library whose structure and axes the result has, else the nearest anchor. ``guard`` moves delays, transitions
+    and constraints to one side; intervals then cover ``guard.interval``, whatever ``settings`` say. ``max_interval``: the width of an
+    interval, as a share of max(|value|, 20 ps), beyond which a delay or transition is refused. Values are SI; see ``FillResult``.
     Raises ``UserError`` for input that doesn't fit together and ``FindingsError`` where the gate finds what it can't repair or, under
     ``strict``, anything that it had to repair.
     """
     session = session or Session.load()
     settings = settings or FillSettings()
+    if guard is not None:
+        settings = replace(settings, interval=guard.interval)
+    if max_interval is not None and not max_interval > 0:
+        raise UserError(f"the widest interval is {max_interval}; expected a positive share, such as 0.05")
     from eda_plugin.qa.report import origin_counts
 
     with session.errors_told():
@@ -146,6 +180,7 @@ def fill(
         session.plugins.before_fit(anchors, blank, corner, points, settings)
         filled = model.fill(anchors, blank, corner, points, settings, session.progress)
         library, findings = _gate(filled.library, anchors, blank, strict=strict)
+        library, refused, further = _limited(library, guard, max_interval)
         report = {
             "version": __version__,
             "library": library.name,
@@ -157,12 +192,33 @@ def fill(
             "seed": settings.seed,
             "interval": settings.interval,
             **{name: plain(value) for name, value in filled.report.items()},
+            **further,
             "origins": origin_counts(library),
             "findings": _counts(findings),
             "seconds": round(time.monotonic() - begin, 2),
         }
         session.plugins.after_fill(library, report)
-        return FillResult(library, blank, anchors, findings, report, filled, session)
+        return FillResult(library, blank, anchors, findings, report, filled, refused, session)
+
+
+def _limited(library: Library, guard: GuardBand | None, max_interval: float | None) -> tuple[Library, Points, dict[str, object]]:
+    """The library on its side, what is refused marked; the simulations that are left; what the report says of both."""
+    from eda_plugin.qa.guard import guard_band
+    from eda_plugin.qa.refusal import refused_points, refused_values
+
+    report: dict[str, object] = {}
+    refused = np.zeros(len(library.values), dtype=bool) if max_interval is None else refused_values(library, max_interval)
+    points = refused_points(library, refused)
+    if guard is not None:
+        moved = guard_band(library, late=guard.side == "late")
+        changed = int((moved.values != library.values).sum())
+        library = moved
+        report["guard_band"] = {"side": guard.side, "quantile": guard.quantile, "values": changed}
+    if max_interval is not None:
+        origin = np.where(refused, np.uint8(Origin.REFUSED), library.origin)
+        library = library.with_values(library.values, origin, library.lower, library.upper)
+        report["refused"] = {"max_interval": max_interval, "values": int(refused.sum()), "simulations": len(points)}
+    return library, points, report
 
 
 def _gate(filled: Library, anchors: Sequence[Library], template: Library, *, strict: bool) -> tuple[Library, tuple[Finding, ...]]:
