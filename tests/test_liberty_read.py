@@ -12,7 +12,7 @@ import pytest
 
 from eda_plugin.adapters import liberty
 from eda_plugin.adapters.liberty import reading
-from eda_plugin.domain import Corner, Library, Origin, TableKey
+from eda_plugin.domain import Corner, FlipFlop, Library, Origin, TableKey
 from eda_plugin.errors import UserError
 
 FORMS = Path(__file__).parent / "data" / "liberty" / "forms.lib"
@@ -117,6 +117,7 @@ def test_cells_have_their_structure(forms: Library) -> None:
     assert cells["2INV_X1"].area == 1.5
     assert math.isnan(cells["REG"].area)
     assert (cells["REG"].sequential, cells["2INV_X1"].sequential) == (True, False)
+    assert (cells["REG"].flipflop, cells["2INV_X1"].flipflop) == (FlipFlop("IQ", "IQN", "CK", "D"), None)
     pins = {pin.name: pin for pin in cells["REG"].pins}
     assert set(pins) == {"CK", "D", "SI", "RN"}
     assert pins["CK"].clock

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eda_plugin
-from eda_plugin.domain import Axis, Cell, Corner, Header, Library, Origin, Pin, TableKey
+from eda_plugin.domain import Axis, Cell, Corner, FlipFlop, Header, Library, Origin, Pin, TableKey
 from eda_plugin.errors import UserError
 from eda_plugin.files import replace_atomically
 
 __all__ = ["Store", "user_folder"]
 
-_FORM = 2  # to be raised with every change of what the reader makes of a text
+_FORM = 3  # to be raised with every change of what the reader makes of a text
 _LIMIT = 4 << 30
 _TEXTS = 7  # fields of a TableKey that are texts; the eighth is nth
 
@@ -129,7 +129,13 @@ def _to_parts(library: Library, told: Corner | None) -> tuple[dict[str, Any], di
         "variables": [axis.variable for axis in library.axes],
         "texts": texts,
         "cells": [
-            [cell.name, cell.area, cell.sequential, [[pin.name, pin.direction, pin.function, pin.clock] for pin in cell.pins]]
+            [
+                cell.name,
+                cell.area,
+                [[pin.name, pin.direction, pin.function, pin.clock] for pin in cell.pins],
+                cell.sequential,
+                astuple(cell.flipflop) if cell.flipflop else None,
+            ]
             for cell in library.cells
         ],
     }
@@ -164,6 +170,9 @@ def _from_parts(told: dict[str, Any], arrays: dict[str, NDArray[Any]], source: s
         axis=arrays["axis"].reshape(len(nth), 3),
         values=values,
         origin=np.where(np.isfinite(values), np.uint8(Origin.MEASURED), np.uint8(Origin.MISSING)),
-        cells=tuple(Cell(name, area, tuple(Pin(*pin) for pin in pins), sequential) for name, area, sequential, pins in told["cells"]),
+        cells=tuple(
+            Cell(name, area, tuple(Pin(*pin) for pin in pins), sequential, FlipFlop(*stored) if stored else None)
+            for name, area, pins, sequential, stored in told["cells"]
+        ),
         source=source,
     )

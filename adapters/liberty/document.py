@@ -26,8 +26,9 @@ _TEMPLATES = ("lu_table_template", "power_lut_template", "ocv_table_template")
 _GROUPS = frozenset((*_TABLES, *_STRUCTURE, *_TEMPLATES))
 _ATTRIBUTES = frozenset((
     *INDICES, "values", "value", "variable_1", "variable_2", "variable_3", "related_pin", "related_pg_pin", "timing_type", "timing_sense",
-    "when", "sigma_type", "area", "direction", "function", "clock", "cell_leakage_power", *CAPACITANCE, *LIMIT, "time_unit", "voltage_unit",
-    "current_unit", "leakage_power_unit", "capacitive_load_unit", "nom_voltage", "nom_temperature", "voltage", "temperature", "voltage_map",
+    "when", "sigma_type", "area", "direction", "function", "clock", "clocked_on", "next_state", "clear", "preset", "cell_leakage_power",
+    *CAPACITANCE, *LIMIT, "time_unit", "voltage_unit", "current_unit", "leakage_power_unit", "capacitive_load_unit", "nom_voltage",
+    "nom_temperature", "voltage", "temperature", "voltage_map",
     "default_operating_conditions", "comment", "slew_derate_from_library", *(
         f"{side}_threshold_pct_{edge}" for side in ("input", "output", "slew_lower", "slew_upper") for edge in ("rise", "fall")
     ),

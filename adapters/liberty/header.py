@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from eda_plugin.adapters.liberty.scan import COMPLEX, GROUP, SIMPLE, Index, unquote
 from eda_plugin.adapters.liberty.source import Source
-from eda_plugin.domain import Cell, Corner, Header, Pin
+from eda_plugin.domain import Cell, Corner, FlipFlop, Header, Pin
 from eda_plugin.errors import UserError
 from eda_plugin.units import unit_factor
 
@@ -175,10 +175,32 @@ def read_cells(source: Source, library: int) -> tuple[Cell, ...]:
         is_clock = row in clock and index.value(clock[row]).lower() == "true"
         pins[around] += [Pin(name, text, logic, is_clock) for name in names_in(index.raw(row))]
     sequential = set(parent[index.rows(STATE, GROUP)].tolist())
+    stored = _flipflops(index)
     return tuple(
-        Cell(index.argument(row), _number(source, area[row]) if row in area else float("nan"), tuple(pins[row]), row in sequential)
+        Cell(
+            index.argument(row),
+            _number(source, area[row]) if row in area else float("nan"),
+            tuple(pins[row]),
+            row in sequential,
+            stored.get(row),
+        )
         for row in cell_rows
     )
+
+
+def _flipflops(index: Index) -> dict[int, FlipFlop]:
+    """By the row of the cell; cells of several ``ff`` groups, or of one that lacks a clock or a next state, are left out."""
+    attributes = [index.by_parent(name) for name in ("clocked_on", "next_state", "clear", "preset")]
+    groups: dict[int, list[int]] = {}
+    for row in map(int, index.rows(["ff"], GROUP)):
+        groups.setdefault(int(index.parent[row]), []).append(row)
+    found: dict[int, FlipFlop] = {}
+    for cell, rows in groups.items():
+        names = names_in(index.raw(rows[0]))
+        clock, following, clear, preset = (index.value(rows_of[rows[0]]) if rows[0] in rows_of else "" for rows_of in attributes)
+        if len(rows) == 1 and len(names) == 2 and clock and following:
+            found[cell] = FlipFlop(names[0], names[1], clock, following, clear, preset)
+    return found
 
 
 def homes(index: Index, library: int) -> dict[tuple[str, str], int]:

@@ -18,6 +18,10 @@ class NgspiceSettings:
     ``upper``: transition between these fractions, times ``1 / derate``. ``window`` in s: how long the first look at an arc waits for its
     output to settle. ``power`` and ``ground`` name the supply ports of a cell (any case); ``idle_load`` in F stands at outputs that are
     not measured. ``options`` are ngspice's: an error tolerance of a 22 nm cell's charges needs ``chgtol`` far below the default.
+
+    Constraints are searched for until they are known within ``tolerance`` (s), with ``constraint_load`` (F) at the output. One is met
+    where the cell stores what it should and the output is later than with all the time in the world by at most the part ``degradation``
+    of that delay (an output that must not move: moves by at most that part of the supply); ``None``: where it stores what it should.
     """
 
     program: str = "ngspice"
@@ -30,6 +34,9 @@ class NgspiceSettings:
     derate: float = 1.0
     window: float = 5e-10
     idle_load: float = 0.0
+    tolerance: float = 1e-13
+    constraint_load: float = 1e-15
+    degradation: float | None = 0.1
     power: tuple[str, ...] = ("vdd", "vpwr", "vpb", "vcc")
     ground: tuple[str, ...] = ("vss", "vgnd", "vnb", "gnd")
     options: tuple[str, ...] = ("reltol=1e-4", "trtol=0.3", "chgtol=1e-18")
@@ -41,6 +48,8 @@ class NgspiceSettings:
             )
         if min(self.timeout, self.window, self.derate) <= 0 or self.rows < 1 or self.retries < 0:
             raise UserError("timeout, window, derate and rows of ngspice's settings must be positive, retries 0 or more")
+        if self.tolerance <= 0 or self.constraint_load < 0 or (self.degradation is not None and self.degradation <= 0):
+            raise UserError("tolerance and degradation of ngspice's settings must be positive, constraint_load 0 or more")
 
     @property
     def ramp(self) -> float:

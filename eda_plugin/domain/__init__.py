@@ -2,7 +2,7 @@
 
 from eda_plugin.domain.arc import Arc, TableKey, edge_of, timing_quantities
 from eda_plugin.domain.corner import Corner, hull_distance, process_axes
-from eda_plugin.domain.library import Cell, Header, Library, Pin, blank
+from eda_plugin.domain.library import Cell, FlipFlop, Header, Library, Pin, blank
 from eda_plugin.domain.points import Points
 from eda_plugin.domain.table import Axis, Origin, Table
 
@@ -11,6 +11,7 @@ __all__ = [
     "Axis",
     "Cell",
     "Corner",
+    "FlipFlop",
     "Header",
     "Library",
     "Origin",

@@ -17,7 +17,7 @@ from eda_plugin.domain.corner import Corner
 from eda_plugin.domain.table import Axis, Origin, Table
 from eda_plugin.errors import UserError
 
-__all__ = ["Cell", "Header", "Library", "Pin", "blank"]
+__all__ = ["Cell", "FlipFlop", "Header", "Library", "Pin", "blank"]
 
 RANK = 3  # Liberty tables have one to three axes
 
@@ -61,13 +61,28 @@ class Pin:
 
 
 @dataclass(frozen=True)
+class FlipFlop:
+    """Liberty's ``ff`` group: names of the stored value and its inverse, and the boolean expressions of clock, next value, clear and preset
+    (empty where there is none)."""
+
+    state: str
+    inverse: str
+    clocked_on: str
+    next_state: str
+    clear: str = ""
+    preset: str = ""
+
+
+@dataclass(frozen=True)
 class Cell:
-    """Structure that the library states about a cell. ``area`` is NaN where it is not stated."""
+    """Structure that the library states about a cell. ``area`` is NaN where it is not stated; ``flipflop`` is there where the cell has
+    exactly one ``ff`` group."""
 
     name: str
     area: float = float("nan")
     pins: tuple[Pin, ...] = ()
     sequential: bool = False
+    flipflop: FlipFlop | None = None
 
 
 @dataclass(frozen=True, eq=False)
