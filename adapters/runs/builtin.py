@@ -24,7 +24,7 @@ _PARTS = {
 
 _TEXT = r"""
 [[path]]     # ss_0p72v_125c, tt_025C_0v80, SS_0.72V_125C: one folder or file name that states all three, in any order
-pattern = '(?:^|/)(?=[^/]*<B<PROCESS>B>)(?=[^/]*<B<PLAIN>B>)(?=[^/]*<B<CELSIUS>B>)'
+pattern = '(?:^|/)(?=[^/]*?<B<PROCESS>B>)(?=[^/]*?<B<PLAIN>B>)(?=[^/]*?<B<CELSIUS>B>)'
 [[path]]     # ss0p72vn40c
 pattern = '<B<PROCESS>[_-]?<PLAIN>[_-]?<CELSIUS>B>'
 [[path]]
@@ -49,7 +49,7 @@ pattern = '(?:^|/)(?!<GENERIC>\d*$)(?!<ANYCORNER>)(?P<cell>[A-Za-z]\w*)$'
 pattern = '(?:^|/)(?!<GENERIC>\d*/)(?!<ANYCORNER>)(?P<cell>[A-Za-z]\w*)(?:/[^/]*<ANYCORNER>[^/]*)?/<GENERIC>\d*$'
 
 [[title]]
-pattern = '(?=.*<B<PROCESS>B>)(?=.*<B<PLAIN>B>)(?=.*<B<CELSIUS>B>)'
+pattern = '(?=.*?<B<PROCESS>B>)(?=.*?<B<PLAIN>B>)(?=.*?<B<CELSIUS>B>)'
 [[title]]
 pattern = '\bcell\s*[:=]?\s*(?P<cell>[A-Za-z]\w*)'
 

@@ -7,7 +7,7 @@ that contradict each other about the corner are told: a folder that says 125C ar
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from eda_plugin.adapters.ngspice.netlist import read_ports
 from eda_plugin.adapters.runs.deck import Block, Deck, Instance
 from eda_plugin.adapters.runs.naming import Namer, Value
 from eda_plugin.adapters.runs.statements import Statement
-from eda_plugin.domain.corner import Corner
+from eda_plugin.domain.corner import Corner, process_axes
 from eda_plugin.errors import UserError
 
 __all__ = ["Conflict", "Facts", "arc_of", "gather", "same"]
@@ -54,6 +54,13 @@ def same(one: Value, two: Value) -> bool:
     return abs(one - two) <= 1e-6 * max(abs(one), abs(two), 1e-30)
 
 
+def _agree(name: str, one: Value, two: Value) -> bool:
+    """As ``same``; two words for one kind of process, slow and ss, agree too."""
+    if name == "process" and (axes := process_axes(str(one))) is not None and axes == process_axes(str(two)):
+        return True
+    return same(one, two)
+
+
 def gather(namer: Namer, place: str, titles: Mapping[str, str], deck: Deck | None, block: Block | None) -> Facts:
     """Fields of a file at ``place`` (path below the folder, without endings). ``titles``: by where each stands."""
     values: dict[str, Value] = {}
@@ -62,7 +69,7 @@ def gather(namer: Namer, place: str, titles: Mapping[str, str], deck: Deck | Non
     for name, value, source in _candidates(namer, place, titles, deck, block):
         if name not in values:
             values[name], sources[name] = value, source
-        elif name in _CORNER and not same(values[name], value) and not any(told.name == name for told in conflicts):
+        elif name in _CORNER and not _agree(name, values[name], value) and not any(told.name == name for told in conflicts):
             conflicts.append(Conflict(name, values[name], sources[name], value, source))
     return Facts(values, sources, tuple(conflicts))
 
@@ -73,17 +80,24 @@ def _candidates(
     if namer.user:
         for name, value in namer.user.given.items():
             yield name, value, f"[given] of {namer.user.path.name}"
-    for user in (True, False):
-        if not user and deck is not None and block is not None:
-            yield from _of_deck(namer, deck, block)
-        for name, value in namer.text("path", place, user=user).items():
-            yield name, _spelled(namer, name, value), "the path"
-        for where, title in titles.items():
-            for name, value in namer.text("title", title, user=user).items():
-                yield name, _spelled(namer, name, value), f"the title in {where}"
-        for text in _models(block):
-            for name, value in namer.text("models", text, user=user).items():
-                yield name, value, f"the models {text!r} of the deck"
+    yield from _of_texts(namer, place, titles, block, user=True)
+    if block is not None and deck is not None:
+        yield from _of_deck(namer, deck, block)
+    yield from _of_texts(namer, place, titles, block, user=False)
+
+
+def _of_texts(namer: Namer, place: str, titles: Mapping[str, str], block: Block | None, *, user: bool) -> Iterator[tuple[str, Value, str]]:
+    """What one side's rules find: in the models that ran before the names that people gave."""
+    for text in _models(block):
+        for name, value in namer.text("models", text, user=user).items():
+            yield name, value, f"the models {text!r} of the deck"
+    if not user and block is not None and (process := Corner.process_in(block.name)):
+        yield "process", process, f".alter {block.name}"
+    for name, value in namer.text("path", place, user=user).items():
+        yield name, _spelled(namer, name, value), "the path"
+    for where, title in titles.items():
+        for name, value in namer.text("title", title, user=user).items():
+            yield name, _spelled(namer, name, value), f"the title in {where}"
 
 
 def _spelled(namer: Namer, name: str, value: Value) -> Value:
@@ -109,9 +123,6 @@ def _of_deck(namer: Namer, deck: Deck, block: Block) -> Iterator[tuple[str, Valu
             yield rule.meaning, value * rule.factor if meant is None else meant, f"{deck.path.name}:{block.lines[name]}"
     if block.temperature is not None and "temperature" not in seen:
         yield "temperature", block.temperature, f".temp of {deck.path.name}"
-    process = Corner.process_in(block.name) if block.name else None
-    if process:
-        yield "process", process, f".alter {block.name} of {deck.path.name}"
     cells = {instance.cell.lower(): instance.cell for instance in deck.instances}
     if len(cells) == 1:
         yield "cell", namer.spelled("cell", next(iter(cells.values()))), f"the instance in {deck.path.name}"
@@ -126,7 +137,8 @@ def arc_of(namer: Namer, deck: Deck, block: Block, statement: Statement) -> dict
     if statement.targ is None:
         return {"quantity": statement.quantity} if statement.quantity else {}
     start, end = statement.trig, statement.targ
-    ports, instance = _connected(deck, block, {end.node.lower(), *([start.node.lower()] if start else [])})
+    pairs, instance = _connected(deck, block, {end.node.lower(), *([start.node.lower()] if start else [])})
+    ports = dict(pairs)
     found = {"pin": ports.get(end.node.lower(), end.node)}
     if end.edge != "cross":
         found["edge"] = end.edge
@@ -138,24 +150,24 @@ def arc_of(namer: Namer, deck: Deck, block: Block, statement: Statement) -> dict
         found |= {"quantity": "delay", "related_pin": ports.get(start.node.lower(), start.node)}
         if "cross" not in (start.edge, end.edge):
             found["timing_sense"] = "positive_unate" if start.edge == end.edge else "negative_unate"
-        found["when"] = _side_inputs(deck, ports, {start.node.lower(), end.node.lower()})
+        found["when"] = _side_inputs(deck, pairs, {start.node.lower(), end.node.lower()})
     return {name: namer.spelled(name, text) for name, text in found.items()}
 
 
-def _connected(deck: Deck, block: Block, nodes: set[str]) -> tuple[dict[str, str], Instance | None]:
-    """Port by node of the instance that has all of ``nodes``; the nodes themselves where its ports are unknown."""
+def _connected(deck: Deck, block: Block, nodes: set[str]) -> tuple[list[tuple[str, str]], Instance | None]:
+    """Node and port of the instance that has all of ``nodes``; the nodes themselves where its ports are unknown."""
     for instance in deck.instances:
         mine = [node.lower() for node in instance.nodes]
         if nodes <= set(mine):
             ports = _ports(deck, block).get(instance.cell.lower(), ())
-            return (dict(zip(mine, ports, strict=True)) if len(ports) == len(mine) else {}), instance
-    return {}, None
+            return (list(zip(mine, ports, strict=True)) if len(ports) == len(mine) else []), instance
+    return [], None
 
 
-def _side_inputs(deck: Deck, ports: Mapping[str, str], used: set[str]) -> str:
+def _side_inputs(deck: Deck, pairs: Sequence[tuple[str, str]], used: set[str]) -> str:
     high = max(deck.levels.values(), default=0.0)
     states = []
-    for node, port in ports.items():
+    for node, port in pairs:
         level = 0.0 if node in _GROUND else deck.levels.get(node)
         if node not in used and port.lower() not in _RAILS and level is not None:
             states.append(port if level > high / 2 else f"!{port}")

@@ -97,7 +97,7 @@ class _File:
         self.run, self.part, self.namer, self.deck, self.numbers = run, part, namer, deck, numbers
         self.name = tree.name(part.path)
         self.place = (Path(self.name).parent / Path(run.place).name).as_posix()
-        self._known: dict[tuple[int, str, tuple[str, ...]], tuple[Facts, Placed]] = {}
+        self._known: dict[tuple[int, str, str, tuple[str, ...]], tuple[Facts, Placed]] = {}
         self._told: set[tuple[str, str]] = set()
 
     def read(self, steps: tuple[Mapping[str, float], ...]) -> Iterator[Rows | Told]:
@@ -109,7 +109,7 @@ class _File:
             for found in read_results(self.part.path, self.part.kind, step=step):
                 if isinstance(found, Trouble):
                     broken = broken or f"{found.kind}: {found.text}"
-                    yield Told(f"ingest-{'convergence' if found.kind == 'convergence' else 'aborted'}", found.text, self.name, found.line)
+                    yield Told(f"ingest-{found.kind}", found.text, self.name, found.line)
                 elif self.numbers:
                     count += len(found)
                     for rows in _by_alter(found):
@@ -122,7 +122,7 @@ class _File:
 
     def _rows(self, batch: Batch, number: int) -> Iterator[Rows | Told]:
         block = self._block(batch, number)
-        key = (-1 if block is None or self.deck is None else self.deck.blocks.index(block), batch.title, batch.names)
+        key = (int(batch.alter[0]), batch.variant, batch.title, batch.names)
         if key not in self._known:
             titles = {self.name: batch.title}
             if self.deck:
@@ -139,7 +139,7 @@ class _File:
     def _block(self, batch: Batch, number: int) -> Block | None:
         """HSPICE numbers its files by ``.alter`` block from 0, its column alter# from 1."""
         if self.deck is None:
-            return None
+            return Block(batch.variant) if batch.variant else None
         if self.part.kind is Kind.MEASURE and number and len(self.deck.blocks) > 1:
             return self.deck.block(number)
         return self.deck.block(int(batch.alter[0]) - 1 if len(batch) else 0)
@@ -198,7 +198,7 @@ def _by_alter(batch: Batch) -> Iterator[Batch]:
         part = slice(first, last)
         yield Batch(
             batch.names, batch.values[part], batch.present[part], batch.lines[part], batch.swept, batch.index[part], batch.alter[part],
-            batch.title,
+            batch.title, batch.variant,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from eda_plugin.adapters.hspice.listing import Note, Run, stream_listing
 from eda_plugin.adapters.hspice.measure import stream_measure
 from eda_plugin.adapters.ngspice.rows import LoggedNote, stream_log
 from eda_plugin.adapters.runs.kinds import Kind
@@ -33,7 +34,7 @@ class Trouble:
 class Batch:
     """r rows of c names: ``values`` (r, c) plain SI numbers, NaN where a measure failed or, outside ``present`` (r, c), where it isn't;
     ``lines`` (r, c) or (r, 1), from 1. ``swept``: which names a sweep sets. ``index``: (r,) sweep or Monte Carlo counter, 0 for none;
-    ``alter``: (r,) from 1. ``title`` of the file."""
+    ``alter``: (r,) from 1. ``title`` of the file; ``variant``: the name of the ``.alter`` block."""
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
@@ -43,6 +44,7 @@ class Batch:
     index: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     alter: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     title: str = ""
+    variant: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -87,7 +89,7 @@ def _counter(values: NDArray[np.float64], names: Sequence[str], name: str, defau
 _Row = tuple[dict[str, tuple[float, int]], int]
 
 
-def _batches(rows: Sequence[_Row], swept: frozenset[str], title: str = "", first: int = 1) -> Iterator[Batch]:
+def _batches(rows: Sequence[_Row], swept: frozenset[str], title: str = "", first: int = 1, variant: str = "") -> Iterator[Batch]:
     """Rows by name, with their ``.alter`` number, as one batch under all their names."""
     names = tuple(dict.fromkeys(name for values, _ in rows for name in values))
     if not names:
@@ -101,7 +103,7 @@ def _batches(rows: Sequence[_Row], swept: frozenset[str], title: str = "", first
             place = places[name]
             table[row, place], lines[row, place], present[row, place] = value, line, True
     index = np.arange(first, first + len(rows)) if len(rows) > 1 or first > 1 else np.zeros(1, dtype=np.int64)
-    yield Batch(names, table, present, lines, swept, index, np.array([alter for _, alter in rows]), title)
+    yield Batch(names, table, present, lines, swept, index, np.array([alter for _, alter in rows]), title, variant)
 
 
 def _log(path: Path) -> Iterator[Batch | Trouble]:
@@ -121,10 +123,8 @@ def _log(path: Path) -> Iterator[Batch | Trouble]:
 
 
 def _listing(path: Path) -> Iterator[Batch | Trouble]:
-    from eda_plugin.adapters.hspice.listing import Note, Run, stream_listing
-
     rows: list[_Row] = []
-    first = 1
+    first, variant = 1, ""
     swept: set[str] = {"temper"}
     with stream_listing(path) as stream:
         for found in stream:
@@ -132,17 +132,18 @@ def _listing(path: Path) -> Iterator[Batch | Trouble]:
                 if found.kind != "warning":
                     yield Trouble(found.kind, found.text, found.line)
             elif isinstance(found, Run) and found.measures:
-                swept |= found.parameters.keys()
-                known = {name: (value, 0) for name, value in found.parameters.items()}
-                if found.temperature is not None and math.isfinite(found.temperature):
-                    known["temper"] = (found.temperature, 0)
-                rows.append(({**known, **{measure.name: (measure.value, measure.line) for measure in found.measures}}, found.alter))
-                if len(rows) == ROWS:
-                    yield from _batches(rows, frozenset(swept), first=first)
+                if rows and (found.alter_name != variant or len(rows) == ROWS):
+                    yield from _batches(rows, frozenset(swept), stream.summary().title, first, variant)
                     first += len(rows)
                     rows = []
+                variant = found.alter_name
+                known = {**stream.summary().parameters, **found.parameters}
+                if math.isfinite(found.temperature):
+                    known["temper"] = found.temperature
+                swept |= known.keys()
+                measured = {measure.name: (measure.value, measure.line) for measure in found.measures}
+                rows.append(({**{name: (value, 0) for name, value in known.items()}, **measured}, found.alter))
         summary = stream.summary()
-    yield from _batches(rows, frozenset(swept), summary.title, first)
+    yield from _batches(rows, frozenset(swept), summary.title, first, variant)
     if summary.aborted or not summary.concluded:
-        text = "the job was aborted" if summary.aborted else "the listing ends before the job concluded"
-        yield Trouble("aborted", text, None)
+        yield Trouble("aborted", "the job was aborted" if summary.aborted else "the listing ends before the job concluded", None)

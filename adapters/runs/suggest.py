@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from eda_plugin.adapters.runs.deck import Deck, read_deck
 from eda_plugin.adapters.runs.facts import gather
@@ -31,8 +31,7 @@ class _Seen:
         self.measures: Counter[str] = Counter()
         self.unplaced: Counter[str] = Counter()
         self.lacking: dict[str, list[str]] = defaultdict(list)
-        self.places: dict[str, str] = {}
-        self.titles: dict[str, None] = {}
+        self.texts: dict[str, dict[str, set[str]]] = {"path": {}, "title": {}}
         self.lower = True
 
 
@@ -62,8 +61,8 @@ def suggest(tree: Tree, namer: Namer) -> str:
     lines += _given(seen)
     builtin = namer.builtin
     if builtin is not None:
-        lines += _texts("path", seen.places, builtin)
-        lines += _texts("title", seen.titles, builtin)
+        for kind, texts in seen.texts.items():
+            lines += _texts(kind, texts, builtin)
         lines += _measures(seen, builtin)
     lines += _unplaced(seen)
     lines += _parameters(seen)
@@ -83,11 +82,13 @@ def _look(tree: Tree, run: Run, part: Part, deck: Deck | None, namer: Namer, see
     if batch is None:
         return
     place = f"{name.rpartition('/')[0]}/{run.place.rpartition('/')[2]}".lstrip("/")
-    seen.places[place] = name
     titles = {name: batch.title, **({deck.path.name: deck.title} if deck else {})}
-    seen.titles.update(dict.fromkeys(title for title in titles.values() if title))
     block = deck.block(0) if deck else None
     facts = gather(namer, place, titles, deck, block)
+    taken = {kind: {field for field, source in facts.sources.items() if source.startswith(f"the {kind}")} for kind in seen.texts}
+    seen.texts["path"].setdefault(place, set()).update(taken["path"])
+    for title in filter(None, titles.values()):
+        seen.texts["title"].setdefault(title, set()).update(taken["title"])
     placed = place_columns(batch.names, batch.swept, namer, facts, deck, block)
     known = {parameter.rule.meaning for parameter in placed.parameters if parameter.rule}
     for parameter in placed.parameters:
@@ -99,7 +100,8 @@ def _look(tree: Tree, run: Run, part: Part, deck: Deck | None, namer: Namer, see
         seen.lower &= (
             measure.name == measure.name.lower() and str(facts.values.get("cell", "")) == str(facts.values.get("cell", "")).lower()
         )
-        (seen.measures if measure.quantity else seen.unplaced)[measure.name] += 1
+        if not (deck and deck.statements.get(measure.name.lower())):  # the deck tells it better than a name could
+            (seen.measures if measure.quantity else seen.unplaced)[measure.name] += 1
         for lacking in measure.lacking:
             seen.lacking[lacking].append(name)
     for lacking in _CORNER:
@@ -118,21 +120,25 @@ def _given(seen: _Seen) -> list[str]:
     return ["# [given]         # holds for every file", *lines, ""] if lines else []
 
 
-def _fired(rules: Sequence[TextRule], texts: Iterable[str]) -> list[tuple[TextRule, str, dict[str, str]]]:
-    """Rules that gave something new for some text, each with the first of them and what it gave."""
+def _fired(rules: Sequence[TextRule], texts: Mapping[str, set[str]]) -> list[tuple[TextRule, str, dict[str, str]]]:
+    """Rules that gave some text a field that was taken from it, each with the first such text and what it gave.
+
+    What the deck says better is no rule's: the user's rules are believed before the deck.
+    """
     first: dict[int, tuple[str, dict[str, str]]] = {}
-    for text in texts:
+    for text, wanted in texts.items():
         known: set[str] = set()
         for place, rule in enumerate(rules):
             matches = list(rule.pattern.finditer(text))
-            fresh = {name: word for name, word in matches[-1].groupdict().items() if word and name not in known} if matches else {}
+            groups = matches[-1].groupdict() if matches else {}
+            fresh = {name: word for name, word in groups.items() if word and name in wanted - known}
             if fresh:
                 known |= fresh.keys()
                 first.setdefault(place, (text, fresh))
     return [(rules[place], *first[place]) for place in sorted(first)]
 
 
-def _texts(kind: str, texts: Iterable[str], rules: Rules) -> list[str]:
+def _texts(kind: str, texts: Mapping[str, set[str]], rules: Rules) -> list[str]:
     lines = []
     for rule, text, found in _fired(rules.texts[kind], texts):
         what = ", ".join(f"{name} {word}" for name, word in found.items())

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from eda_plugin.domain import Corner, Header, Library, Points
 from eda_plugin.errors import UserError
@@ -26,6 +29,7 @@ _SEVERITY = {
     "ingest-unreadable": Severity.ERROR,
     "ingest-aborted": Severity.ERROR,
     "ingest-convergence": Severity.ERROR,
+    "ingest-error": Severity.ERROR,
     "ingest-waveform": Severity.INFO,
 }  # the others that readers tell are warnings
 
@@ -111,7 +115,15 @@ class Ingested:
         header = template.header if template is not None else Header(time=1e-9, capacitance=1e-12)
         turned = template is not None and load_first(template)
         if turned:
-            points = Points(points.arcs, points.edges, points.index[:, ::-1], points.delay, points.transition, points.source)
+            points = replace(points, index=points.index[:, ::-1])
+        units = np.array([header.capacitance, header.time] if turned else [header.time, header.capacitance])
+        # 1e-11 s is 0.01 ns, though 0.01 times 1e-9 is another float: results have no more than these digits.
+        points = replace(
+            points,
+            index=_rounded(points.index, units),
+            delay=_rounded(points.delay, header.time),
+            transition=_rounded(points.transition, header.time),
+        )
         exchange.write(points, path, header=header, answered=True, load_first=turned)
         return len(points), left_out
 
@@ -188,6 +200,12 @@ def _writer(output: str | Path | None, held: list[pa.Table]) -> Iterator[runs.Ta
     yield writer
     writer.flush()
     held.append(pa.concat_tables(parts).unify_dictionaries().combine_chunks() if parts else runs.SCHEMA.empty_table())
+
+
+def _rounded(values: NDArray[np.float64], units: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """SI values that are numbers of twelve digits in their unit."""
+    short = [float(f"{value:.12g}") for value in (values / units).ravel().tolist()]
+    return np.array(short).reshape(values.shape) * units
 
 
 def _finding(told: runs.Told) -> Finding:
