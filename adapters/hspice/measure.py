@@ -29,6 +29,7 @@ _HEADER = re.compile(r"^\$DATA\d*\b", re.IGNORECASE)
 _FIELD = re.compile(r"(\w+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))")
 _ALTER_NAME = re.compile(r"^(?P<stem>.*\.m[tsa])(?P<number>\d+)(?P<rest>(?:\.csv)?(?:\.gz)?)$", re.IGNORECASE)
 _PAIR = re.compile(r"^[^\s=,]+\s*=\s*(?:failed|[-+.\d])", re.IGNORECASE)
+ROWS = 1 << 17  # values of layout 2 in a block
 _LINE = 1 << 24  # a names line of MEASFORM 1 or 3 holds thousands of names; a binary file holds no line break
 
 
@@ -85,6 +86,14 @@ class MeasureFile:
     def failed(self) -> NDArray[np.bool_]:
         """(r, c) where the word ``failed`` stands."""
         return np.isnan(self.values)
+
+    def missing(self) -> tuple[tuple[int, str, str], ...]:
+        """Row, name and reason of each value that is missing. HSPICE itself gives no other reason here; its listing may."""
+        rows, columns = np.nonzero(self.failed)
+        return tuple(
+            (row, self.names[column], f"failed in the row of line {self.lines[row]}")
+            for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+        )
 
     @property
     def alter(self) -> int | None:
@@ -224,23 +233,40 @@ def _is_number(text: str) -> bool:
 
 def _named_rows(header: MeasureHeader, stream: IO[bytes], line: int, first: bytes) -> tuple[MeasureHeader, Iterator[Block]]:
     """Layout 2: a row ends where a name comes again. Names in the order of the first row, ``alter#`` (1 where unstated) moved last."""
-    rows: list[dict[str, float]] = []
-    lines: list[int] = []
-    ahead = itertools.chain([first], stream)
-    for name, value, number in assignments(ahead, header.path, line):
-        if not rows or name in rows[-1]:
-            rows.append({})
+    rows = _whole_rows(assignments(itertools.chain([first], stream), header.path, line))
+    begin = next(rows, (line, {}))
+    order = [name for name in begin[1] if name.lower() != LAST]
+    last = next((name for name in begin[1] if name.lower() == LAST), LAST)
+
+    def blocks() -> Iterator[Block]:
+        values: list[list[float]] = []
+        lines: list[int] = []
+        for number, row in itertools.chain([begin], rows) if begin[1] else ():
+            lacking = [name for name in order if name not in row]
+            strange = [name for name in row if name not in order and name != last]
+            if lacking or strange:
+                what = f"lacks {lacking[0]!r}" if lacking else f"has {strange[0]!r}, which the first row has not"
+                raise ParseError(f"this row {what}; each row states the same names", path=header.path, line=number)
+            values.append([row[name] for name in order] + [row.get(last, 1.0)])
             lines.append(number)
-        rows[-1][name] = value
-    order = [name for name in (rows[0] if rows else {}) if name.lower() != LAST]
-    last = next((name for name in (rows[0] if rows else {}) if name.lower() == LAST), LAST)
-    for row, number in zip(rows, lines, strict=True):
-        lacking = [name for name in order if name not in row]
-        strange = [name for name in row if name not in order and name != last]
-        if lacking or strange:
-            what = f"lacks {lacking[0]!r}" if lacking else f"has {strange[0]!r}, which the first row has not"
-            raise ParseError(f"this row {what}; each row states the same names", path=header.path, line=number)
-    header = replace(header, names=(*order, last))
-    values = np.array([[row[name] for name in order] + [row.get(last, 1.0)] for row in rows]).reshape(len(rows), len(order) + 1)
-    block = Block(values, np.array(lines, dtype=np.int64))
-    return header, iter([block] if rows else [])
+            if len(values) * len(row) >= ROWS:
+                yield Block(np.array(values), np.array(lines, dtype=np.int64))
+                values, lines = [], []
+        if values:
+            yield Block(np.array(values), np.array(lines, dtype=np.int64))
+
+    return replace(header, names=(*order, last)), blocks()
+
+
+def _whole_rows(found: Iterator[tuple[str, float, int]]) -> Iterator[tuple[int, dict[str, float]]]:
+    """Line and values of each row."""
+    row: dict[str, float] = {}
+    begun = 0
+    for name, value, number in found:
+        if name in row:
+            yield begun, row
+            row = {}
+        begun = begun if row else number
+        row[name] = value
+    if row:
+        yield begun, row

@@ -18,11 +18,12 @@ from eda_plugin.errors import ParseError, UserError
 
 __all__ = ["Block", "assignments", "comma_rows", "free_rows", "opened", "text_lines"]
 
-CHUNK = 1 << 20
+CHUNK = 1 << 21
 _TOKEN = re.compile(rb"[^\s]+")
 _PAIR = re.compile(rb"([^\s=]+)[ \t]*=[ \t]*([^\s=]+)")
-_BLANK = np.zeros(256, dtype=np.bool_)
-_BLANK[list(b" \t\r\n\v\f")] = True
+_FAILED = re.compile(rb"failed", re.IGNORECASE)
+FEW = 2000  # tokens for which pyarrow is not worth its import
+LONGEST = 256  # bytes of a token and the blanks around it, on average over a row
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +79,52 @@ def _number(token: bytes, path: Path, line: int, column: int) -> float:
         raise ParseError("expected a number or the word failed", path=path, line=line, column=column, token=text) from None
 
 
-def _decode(text: bytes, path: Path, line: int, column: int) -> NDArray[np.float64]:
-    """All tokens of ``text``, which begins at ``line`` and ``column``."""
-    plain = text.lower()
-    if b"failed" in plain:
-        plain = plain.replace(b"failed", b"nan")
+def free_rows(stream: IO[bytes], width: int, path: Path, line: int) -> Iterator[Block]:
+    """Rows of ``width`` blank-separated tokens, wherever their lines break. ``line`` is the number of the stream's next line.
+
+    Raises ``ParseError`` for a token that is no number, and where the last row is not whole.
+    """
+    text, column = b"", 1
+    while True:
+        chunk = stream.read(CHUNK)
+        text += chunk
+        raw = np.frombuffer(text, dtype=np.uint8)
+        solid = raw > 32
+        starts = np.flatnonzero(solid[1:] > solid[:-1]) + 1
+        if len(raw) and solid[0]:
+            starts = np.concatenate([[0], starts])
+        breaks = np.flatnonzero(raw == 10)
+        # The last token may go on in the next chunk, and the last row with it.
+        whole = (len(starts) - bool(chunk and len(starts))) // width
+        used = len(text) if not len(starts) or (not chunk and whole * width == len(starts)) else 0
+        if whole:
+            used = used or int(starts[whole * width])
+            tokens = starts[: whole * width]
+            values = _quick(raw[:used], tokens, breaks, width) if len(tokens) > FEW else None
+            if values is None:
+                values = _slow(text[:used], path, line, column).reshape(-1, width)
+            yield Block(values, line + np.searchsorted(breaks, tokens[::width]).astype(np.int64))
+        past = int(np.searchsorted(breaks, used))
+        column = used - int(breaks[past - 1]) if past else column + used
+        line += past
+        text = text[used:]
+        if len(text) > CHUNK + LONGEST * width:
+            _slow(text, path, line, column)
+            raise ParseError(f"a row of more than {len(text)} bytes under {width} names", path=path, line=line, column=column)
+        if not chunk:
+            break
+    if text.strip():
+        count = len(_slow(text, path, line, column))
+        raise ParseError(
+            f"the file ends inside a row: {count} of {width} values; the run was cut short or the names don't belong to the values",
+            path=path,
+            line=line,
+        )
+
+
+def _slow(text: bytes, path: Path, line: int, column: int) -> NDArray[np.float64]:
+    """All tokens of ``text``, which begins at ``line`` and ``column``. Raises ``ParseError`` at the one that is no number."""
+    plain = _FAILED.sub(b"nan", text)
     tokens = plain.split()
     try:
         if b"_" in plain:
@@ -96,42 +138,47 @@ def _decode(text: bytes, path: Path, line: int, column: int) -> NDArray[np.float
         raise
 
 
-def free_rows(stream: IO[bytes], width: int, path: Path, line: int) -> Iterator[Block]:
-    """Rows of ``width`` blank-separated tokens, wherever their lines break. ``line`` is the number of the stream's next line.
+def _quick(raw: NDArray[np.uint8], starts: NDArray[np.int64], breaks: NDArray[np.int64], width: int) -> NDArray[np.float64] | None:
+    """(rows, width) tokens, turned into comma-separated rows in place: the byte before a token becomes the mark. None where it can't be."""
+    rows = raw.copy()
+    rows[breaks[: np.searchsorted(breaks, len(raw))]] = 32
+    if rows.min() < 32:
+        rows[(rows == 9) | (rows == 13)] = 32
+        if rows.min() < 32:
+            return None
+    rows[starts[1:] - 1] = 44
+    rows[starts[width::width] - 1] = 10
+    return _numbers(rows[starts[0] :].tobytes(), len(starts) // width, width)
 
-    Raises ``ParseError`` for a token that is no number, and where the last row is not whole.
-    """
-    rest = b""
-    column = 1
-    held = np.zeros(0)
-    held_lines = np.zeros(0, dtype=np.int64)
-    while True:
-        chunk = stream.read(CHUNK)
-        text = rest + chunk
-        if chunk:  # the last token may go on in the next chunk
-            cut = max(text.rfind(b" "), text.rfind(b"\n"), text.rfind(b"\t")) + 1
-            text, rest = text[:cut], text[cut:]
-        values = _decode(text, path, line, column)
-        raw = np.frombuffer(text, dtype=np.uint8)
-        blank = _BLANK[raw]
-        starts = np.flatnonzero(~blank & np.concatenate([[True], blank[:-1]])) if len(raw) else np.zeros(0, dtype=np.int64)
-        breaks = np.flatnonzero(raw == 10)
-        lines = line + np.searchsorted(breaks, starts).astype(np.int64)
-        held, held_lines = np.concatenate([held, values]), np.concatenate([held_lines, lines])
-        whole = len(held) // width * width
-        if whole:
-            yield Block(held[:whole].reshape(-1, width), held_lines[:whole:width].copy())
-            held, held_lines = held[whole:], held_lines[whole:]
-        column = len(text) - int(breaks[-1]) if len(breaks) else column + len(text)
-        line += len(breaks)
-        if not chunk:
-            break
-    if len(held):
-        raise ParseError(
-            f"the file ends inside a row: {len(held)} of {width} values; the run was cut short or the names don't belong to the values",
-            path=path,
-            line=int(held_lines[0]),
+
+def _numbers(lines: bytes, rows: int, width: int) -> NDArray[np.float64] | None:
+    """(rows, width) comma-separated numbers, NaN for ``failed``; None where something else stands there, or a rare spelling of a number."""
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    if b"f" in lines or b"F" in lines:
+        lines = _FAILED.sub(b"nan   ", lines)
+    if rows < width:  # a column costs as much as a hundred values
+        lines = lines.replace(b",", b"\n")
+    names = [str(place) for place in range(width if rows >= width else 1)]
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(lines),
+            read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=len(lines) + 1),
+            parse_options=csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
+            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.float64()), null_values=[], check_utf8=False),
         )
+    except pa.ArrowInvalid:
+        return None
+    if table.num_rows * table.num_columns != rows * width:
+        return None
+    if rows < width:
+        flat: NDArray[np.float64] = table.column(0).to_numpy()
+        return flat.reshape(rows, width)
+    values = np.empty((width, rows))
+    for place in range(width):
+        values[place] = table.column(place).to_numpy()
+    return values.T
 
 
 def comma_rows(stream: IO[bytes], width: int, path: Path, line: int) -> Iterator[Block]:
@@ -139,12 +186,43 @@ def comma_rows(stream: IO[bytes], width: int, path: Path, line: int) -> Iterator
 
     Raises ``ParseError`` for a line with another number of fields and for a field that is neither a number nor ``failed``.
     """
+    rest = b""
+    while chunk := stream.read(CHUNK):
+        text = rest + chunk
+        cut = text.rfind(b"\n") + 1
+        text, rest = text[:cut], text[cut:]
+        if len(rest) > CHUNK + LONGEST * width:
+            raise ParseError(f"a line of more than {len(rest)} bytes under {width} names", path=path, line=line + text.count(b"\n"))
+        if text:
+            block = _commas(text, width, line)
+            block = _comma_lines(text, width, path, line) if block is None else block
+            if len(block.lines):
+                yield block
+            line += text.count(b"\n")
+    if rest.strip():
+        yield _comma_lines(rest, width, path, line)
+
+
+def _commas(text: bytes, width: int, line: int) -> Block | None:
+    """Whole lines at once where all are alike and hold plain numbers, else None."""
+    raw = np.frombuffer(text, dtype=np.uint8)
+    ends = np.flatnonzero((raw == 44) | (raw == 10))
+    if len(ends) <= FEW or len(ends) % width:
+        return None
+    marks = raw[ends].reshape(-1, width)
+    if not ((marks[:, -1] == 10).all() and (marks[:, :-1] == 44).all()):
+        return None
+    values = _numbers(text.replace(b"\r\n", b"\n") if b"\r" in text else text, len(marks), width)
+    return None if values is None else Block(values, line + np.arange(len(marks), dtype=np.int64))
+
+
+def _comma_lines(text: bytes, width: int, path: Path, line: int) -> Block:
     values: list[list[float]] = []
     lines: list[int] = []
-    for number, text in enumerate(stream, start=line):
-        if not text.strip():
+    for number, each in enumerate(text.split(b"\n"), start=line):
+        if not each.strip():
             continue
-        fields = text.rstrip(b"\r\n").split(b",")
+        fields = each.rstrip(b"\r").split(b",")
         if len(fields) != width:
             raise ParseError(f"{len(fields)} comma-separated fields under {width} names", path=path, line=number)
         row = []
@@ -154,11 +232,7 @@ def comma_rows(stream: IO[bytes], width: int, path: Path, line: int) -> Iterator
             column += len(field) + 1
         values.append(row)
         lines.append(number)
-        if len(values) * width >= CHUNK // 8:
-            yield Block(np.array(values), np.array(lines, dtype=np.int64))
-            values, lines = [], []
-    if values:
-        yield Block(np.array(values), np.array(lines, dtype=np.int64))
+    return Block(np.array(values).reshape(-1, width), np.array(lines, dtype=np.int64))
 
 
 def assignments(stream: Iterable[bytes], path: Path, line: int) -> Iterator[tuple[str, float, int]]:
