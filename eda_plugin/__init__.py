@@ -10,17 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eda_plugin.config import FillSettings
+    from eda_plugin.config import FillSettings, GuardBand
     from eda_plugin.domain import Corner
     from eda_plugin.flow import (
+        AnchorPlan,
+        BenchResult,
+        BenchSettings,
         Characterized,
         Closed,
         FillResult,
         Ingested,
         Plan,
         Predictor,
+        Round,
         Session,
         SimulationSettings,
+        bench,
         characterize,
         check,
         choose_corners,
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
         fill,
         ingest,
         plan,
+        plan_anchors,
         read,
         read_predictor,
         run_host,
@@ -39,17 +45,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnchorPlan",
+    "BenchResult",
+    "BenchSettings",
     "Characterized",
     "Closed",
     "Corner",
     "FillResult",
     "FillSettings",
+    "GuardBand",
     "Ingested",
     "Plan",
     "Predictor",
+    "Round",
     "Session",
     "SimulationSettings",
     "__version__",
+    "bench",
     "characterize",
     "check",
     "choose_corners",
@@ -58,6 +70,7 @@ __all__ = [
     "fill",
     "ingest",
     "plan",
+    "plan_anchors",
     "read",
     "read_predictor",
     "run_host",
@@ -65,7 +78,7 @@ __all__ = [
     "train_predictor",
 ]
 
-_HOME = {"Corner": "eda_plugin.domain", "FillSettings": "eda_plugin.config"}
+_HOME = {"Corner": "eda_plugin.domain", "FillSettings": "eda_plugin.config", "GuardBand": "eda_plugin.config"}
 
 
 def __getattr__(name: str) -> object:

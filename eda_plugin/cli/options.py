@@ -62,7 +62,7 @@ class Inputs:
 without_cache = click.option("--no-cache", is_flag=True, help="Read every file anew, and keep nothing of it.")
 
 
-def reads(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def reads(name: str, *, required: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the argument ``name`` and the options of reading; it gets them as ``inputs``."""
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
@@ -85,7 +85,7 @@ def reads(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             click.option("--workers", type=click.IntRange(min=1), help="Processes to read with.  [default: one a core]"),
             click.option("--mapping", type=PATH, metavar="MAP.toml", help="What the measures of HSPICE measure files are."),
             click.option("--corners", type=PATH, metavar="TABLE.csv", help="Corners: columns file, process, voltage, temperature."),
-            click.argument("paths", nargs=-1, type=PATH, required=True, metavar=f"{name}..."),
+            click.argument("paths", nargs=-1, type=PATH, required=required, metavar=f"{name}..."),
         ):
             run = option(run)
         return run

@@ -3,6 +3,7 @@
 These functions are the Python API (``import eda_plugin as ep; ep.read(...)``); the command line is a thin layer over them.
 """
 
+from eda_plugin.flow.anchors import AnchorPlan, plan_anchors
 from eda_plugin.flow.benching import BenchResult, BenchSettings, bench
 from eda_plugin.flow.characterizing import Characterized, SimulationSettings, characterize
 from eda_plugin.flow.closing import Closed, Round, close
@@ -16,6 +17,7 @@ from eda_plugin.flow.reading import read
 from eda_plugin.flow.session import Session
 
 __all__ = [
+    "AnchorPlan",
     "BenchResult",
     "BenchSettings",
     "Characterized",
@@ -38,6 +40,7 @@ __all__ = [
     "fill",
     "ingest",
     "plan",
+    "plan_anchors",
     "read",
     "read_predictor",
     "run_host",

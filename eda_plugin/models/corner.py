@@ -10,7 +10,7 @@ hyper-parameters. They are drawn at random and scored on anchors held out whole;
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "NEAR_DEGREES",
     "CornerWeights",
     "Draw",
+    "corner_coordinates",
     "draw_weights",
     "held_out",
     "interpolation_weights",
@@ -43,6 +44,8 @@ class Draw:
     """One draw of the hyper-parameters.
 
     ``threshold`` at 25 degrees and typical process and ``per_process`` are shares of the lowest supply, ``per_degree`` is in V/K.
+    ``additive``: share of the variance that supply, temperature and process have each on their own, as ``effects`` divides it; the rest
+    is theirs together. ``own``: corners of the target's own process only.
     """
 
     threshold: float
@@ -56,6 +59,9 @@ class Draw:
     latent: float = 0.0
     named: bool = False
     apart: float = np.inf
+    additive: float = 0.0
+    effects: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    own: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +81,7 @@ def _processes(corners: Sequence[Corner], named: bool = False) -> Array:
     return np.array([[float(corner.process == name) for name in names] for corner in corners])
 
 
-def _coordinates(corners: Sequence[Corner], draw: Draw, latent: Array | None) -> tuple[Array, Array]:
+def corner_coordinates(corners: Sequence[Corner], draw: Draw, latent: Array | None) -> tuple[Array, Array]:
     """Kernel coordinates (n, d) and trend (n, t) of the corners."""
     process = _processes(corners, draw.named)
     speed = _processes(corners).mean(axis=1)
@@ -91,19 +97,30 @@ def _coordinates(corners: Sequence[Corner], draw: Draw, latent: Array | None) ->
     return np.concatenate(columns, axis=1), np.stack(trends[: draw.trend + 1], axis=1)
 
 
+def _matern(coordinates: Array) -> Array:
+    """(n, n) Matern 5/2 of points (n, d)."""
+    distance = np.linalg.norm(coordinates[:, None] - coordinates[None], axis=-1) * np.sqrt(5.0)
+    return np.asarray((1 + distance + distance**2 / 3) * np.exp(-distance), dtype=np.float64)
+
+
 def kriging(corners: Sequence[Corner], target: int, use: Mask, draw: Draw, latent: Array | None = None) -> CornerWeights:
     """Universal kriging weights (Cressie 1993, section 3.4) of corner ``target`` from the corners in ``use`` (boolean, n).
 
     ``latent`` (n, r): measured coordinates of all corners, such as the scores of their known delays, used where ``draw.latent`` is not 0.
     Returns weights over the corners in ``use``.
     """
-    coordinates, trend = _coordinates(corners, draw, latent)
+    coordinates, trend = corner_coordinates(corners, draw, latent)
     degrees = np.array([corner.temperature for corner in corners])
     near = use & (np.abs(degrees - degrees[target]) <= draw.apart)
+    if draw.own:
+        near &= np.array([corner.process == corners[target].process for corner in corners])
     inside = near if near.sum() >= 3 else use
     known = np.flatnonzero(inside)
-    distance = np.linalg.norm(coordinates[:, None] - coordinates[None], axis=-1) * np.sqrt(5.0)
-    covariance = (1 + distance + distance**2 / 3) * np.exp(-distance)
+    covariance = _matern(coordinates)
+    if draw.additive > 0:
+        alone = [_matern(coordinates[:, columns]) for columns in ([0], [1], slice(2, 2 + _processes(corners, draw.named).shape[1]))]
+        covariance *= 1 - draw.additive
+        covariance += draw.additive * sum(share * each for share, each in zip(draw.effects, alone, strict=True))
     F, f = trend[known], trend[target]
     while F.shape[1] > 1 and (len(known) <= F.shape[1] or np.linalg.matrix_rank(F) < F.shape[1]):
         F, f = F[:, :-1], f[:-1]
@@ -120,10 +137,10 @@ def kriging(corners: Sequence[Corner], target: int, use: Mask, draw: Draw, laten
     return CornerWeights(weights[use], float(np.sqrt(max(variance, 1e-12))))
 
 
-def draw_weights(count: int, seed: int, latent: bool) -> list[Draw]:
-    """``count`` random draws; the same seed gives the same draws."""
+def draw_weights(count: int, seed: int, latent: bool, additive: bool = False) -> list[Draw]:
+    """``count`` random draws; the same seed gives the same draws. ``additive``: over half of them with effects that add up."""
     rng = np.random.default_rng(seed)
-    return [
+    draws = [
         Draw(
             threshold=rng.uniform(0.1, 0.85),
             per_degree=rng.uniform(0.0, 2.0e-3),
@@ -138,6 +155,16 @@ def draw_weights(count: int, seed: int, latent: bool) -> list[Draw]:
             apart=NEAR_DEGREES if rng.random() < 0.3 else np.inf,
         )
         for _ in range(count)
+    ]
+    if not additive:
+        return draws
+    return [
+        replace(
+            draw,
+            additive=float(rng.uniform(0.2, 0.98)) if rng.random() < 0.6 else 0.0,
+            effects=tuple(rng.dirichlet([1.0, 1.0, 1.0]).tolist()),
+        )
+        for draw in draws
     ]
 
 
