@@ -36,16 +36,20 @@ class Journal:
         self._guard = threading.Lock()
         try:
             self._file: IO[bytes] = path.open("a+b")
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._read()
-            except BlockingIOError as error:
-                raise UserError(f"{path}: another run has this journal open; wait for its end or name another --work") from error
-            except BaseException:
-                self._file.close()
-                raise
         except OSError as error:
             raise UserError(f"cannot open the journal {path}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._read()
+        except BlockingIOError as error:
+            self._file.close()
+            raise UserError(f"{path}: another run has this journal open; wait for its end or name another --work") from error
+        except OSError as error:
+            self._file.close()
+            raise UserError(f"cannot read the journal {path}: {error.strerror or error}") from error
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
