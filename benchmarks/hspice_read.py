@@ -90,8 +90,8 @@ def measure_files(folder: Path, rows: int) -> None:
                 lined.write(text)
                 csv.write(text)
     pandas, ours, csv3, same = run(COMPARE, free, plain, comma)
-    text, equal = free.stat().st_size / 1e6, "equal" if same else "DIFFERENT"
-    print(f"measure file, {rows} rows of {len(heads)} numbers, {text:.0f} MB; values {equal}")
+    size, equal = free.stat().st_size / 1e6, "equal" if same else "DIFFERENT"
+    print(f"measure file, {rows} rows of {len(heads)} numbers, {size:.0f} MB; values {equal}")
     print(f"  CPU time: pandas.read_csv {pandas:.2f} s, this {ours:.2f} s: {pandas / ours:.2f} of its speed")
     print(f"  MEASFORM=3: {csv3:.2f} s: {pandas / csv3:.2f} of its speed")
     took, peak, total = run(STREAM, free)
