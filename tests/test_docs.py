@@ -20,6 +20,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/bench.md",
+    "docs/characterize.md",
     "docs/cli.md",
     "docs/hooks.md",
     "examples/README.md",
