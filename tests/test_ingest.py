@@ -15,6 +15,7 @@ import pytest
 
 import eda_plugin as ep
 from eda_plugin.adapters import hspice, ngspice, runs
+from eda_plugin.adapters.runs.waves import level
 from eda_plugin.cli.app import run as command_line
 from eda_plugin.domain import Corner
 from eda_plugin.errors import ParseError, UserError
@@ -516,3 +517,62 @@ def test_stubs_for_what_could_not_be_placed(tmp_path: Path, capsys: pytest.Captu
     assert "# pattern = 'wn'" in text
     assert "1 files are no part of a run: notes.doc" in text
     runs.read_rules(write(tmp_path / "rules.toml", text))
+
+
+# Waveforms
+
+
+PULSE = """\
+* inverter
+.param vsup=1 cl=2f
+vdd vdd 0 'vsup'
+va a 0 pwl(0 0 1n 1)
+x1 a y vdd 0 NOT
+.tran 1p 4n
+.meas tran tphl_a_y trig v(a) val='0.5*vsup' rise=1 targ v(y) val='0.5*vsup' fall=1
+.meas tran trhl_a_y trig v(y) val='0.8*vsup' fall=1 targ v(y) val='vsup/5' fall=last
+.meas tran tplh_a_y trig v(a) val='0.5*vsup' fall=1 targ v(y) val='0.5*vsup' rise=1
+"""
+# By hand: a reaches 0.5 at 0.5 ns; y falls from 1 to 0 between 1 and 2 ns: 0.5 at 1.5 ns, 0.8 at 1.2 ns, 0.2 at 1.8 ns; a never falls.
+POINTS = ((0.0, 0.0, 1.0), (1e-9, 1.0, 1.0), (2e-9, 1.0, 0.0), (4e-9, 1.0, 0.0))
+
+
+def expected_of(found: ep.Ingested) -> None:
+    rows = [chosen(row, "measure", "quantity", "edge", "value", "status", "load", "line") for row in rows_of(found)]
+    assert rows == [
+        ("tphl_a_y", "delay", "fall", pytest.approx(1e-9), "ok", 2e-15, None),
+        ("trhl_a_y", "transition", "fall", pytest.approx(6e-10), "ok", 2e-15, None),
+        ("tplh_a_y", "delay", "rise", None, "failed", 2e-15, None),
+    ]
+
+
+def test_printed_waveforms_are_measured_where_asked(tmp_path: Path) -> None:
+    write(tmp_path / "inv.cir", PULSE)
+    table = "".join(f"{place} {time:.8e} {a:.8e} {y:.8e}\n" for place, (time, a, y) in enumerate(POINTS))
+    printed = write(tmp_path / "inv.cir.prn", f"Index TIME V(A) V(Y)\n{table}End of Xyce(TM) Simulation\n")
+    found = ep.ingest(tmp_path)
+    assert (found.rows, told(found)) == (0, [("ingest-waveform", "inv.cir.prn", None)])
+    expected_of(ep.ingest(tmp_path, waveforms=True))
+    printed.write_text(printed.read_text().replace("End of Xyce(TM) Simulation\n", ""))
+    assert ("ingest-aborted", "inv.cir.prn", None) in told(ep.ingest(tmp_path, waveforms=True))
+    printed.write_text(printed.read_text().replace("V(Y)", "V(Z)"))
+    assert "no signal 'V(y)'; the file has TIME, V(A), V(Z)" in text_of(ep.ingest(tmp_path, waveforms=True), "ingest-unreadable")
+
+
+def test_raw_waveforms_are_measured_where_asked(tmp_path: Path) -> None:
+    pytest.importorskip("spicelib", reason="spicelib absent: no reader of raw files")
+    write(tmp_path / "inv.cir", PULSE)
+    head = "Title: * inverter\nDate: today\nPlotname: Transient Analysis\nFlags: real\nNo. Variables: 3\nNo. Points: 4\n"
+    names = "Variables:\n\t0\ttime\ttime\n\t1\tv(a)\tvoltage\n\t2\tv(y)\tvoltage\nBinary:\n"
+    (tmp_path / "inv.raw").write_bytes((head + names).encode() + np.array(POINTS).tobytes())
+    expected_of(ep.ingest(tmp_path, waveforms=True))
+    (tmp_path / "inv.raw").write_bytes((head + names).encode() + np.array(POINTS).tobytes()[:-20])
+    assert "not a whole raw file" in text_of(ep.ingest(tmp_path, waveforms=True), "ingest-unreadable")
+
+
+def test_levels_are_arithmetic_only() -> None:
+    assert level("vdd*(1-0.2)/2", {"vdd": 0.8}) == pytest.approx(0.32)
+    assert level("400m", {}) == pytest.approx(0.4)
+    for text in ("__import__('os')", "vdd.real", "2**9", "vss", "", "1/0", "(" * 1000):
+        with pytest.raises(UserError, match="can't be worked out"):
+            level(text, {"vdd": 0.8})

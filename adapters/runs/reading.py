@@ -19,6 +19,7 @@ from eda_plugin.adapters.runs.place import Measure, Placed, place_columns
 from eda_plugin.adapters.runs.results import Batch, Trouble, read_results
 from eda_plugin.adapters.runs.tidy import tidy_rows
 from eda_plugin.adapters.runs.tree import RESULTS, WAVES, Part, Run, Tree, number_of
+from eda_plugin.adapters.runs.waves import measure_waveforms
 from eda_plugin.adapters.xyce import read_steps
 from eda_plugin.errors import ParseError, UserError
 
@@ -46,11 +47,11 @@ class Rows:
     stop: float | None = None
 
 
-def read_run(tree: Tree, run: Run, namer: Namer) -> Iterator[Rows | Told]:
+def read_run(tree: Tree, run: Run, namer: Namer, *, waveforms: bool = False) -> Iterator[Rows | Told]:
     """The rows of a run, file by file, and what is to be told of it.
 
     A file that can't be read is told, and the others go on. A listing or log beside measure files is looked through for trouble only: its
-    numbers are theirs, in fewer digits.
+    numbers are theirs, in fewer digits. ``waveforms``: where a run has no measured value, its deck's measures are taken from its waveforms.
     """
     deck = None
     try:
@@ -58,21 +59,30 @@ def read_run(tree: Tree, run: Run, namer: Namer) -> Iterator[Rows | Told]:
     except UserError as error:
         if run.deck:
             yield _unreadable(run.deck, tree.name(run.deck), error)
-    parts = run.of(RESULTS)
-    if deck is not None and not parts:
-        waves = run.of(WAVES)
-        beside = f"; beside it {tree.name(waves[0].path)}, a waveform, was not measured" if waves else ""
-        yield Told("ingest-no-result", f"the deck has no result{beside}", tree.name(deck.path))
+    parts, waves = run.of(RESULTS), run.of(WAVES)
     steps, told = _steps(tree, run)
     yield from told
-    waves = run.of(WAVES)
-    if waves and not parts and deck is None:
-        for part in waves:
-            yield Told("ingest-waveform", "a waveform without measures; it was not measured", tree.name(part.path))
     measured = any(part.kind in (Kind.MEASURE, Kind.NAMED) for part in parts)
+    found = False
     for part in parts:
         reader = _File(tree, run, part, namer, deck, numbers=not measured or part.kind in (Kind.MEASURE, Kind.NAMED))
-        yield from reader.read(steps)
+        for item in reader.read(steps, quiet=bool(waves)):
+            found |= isinstance(item, Rows)
+            yield item
+    if found:
+        return
+    for part in waves:
+        if waveforms and deck is not None:
+            yield from _File(tree, run, part, namer, deck, numbers=True).read(steps)
+        else:
+            why = (
+                "nothing measured it; --waveforms does what the deck's .measure lines say"
+                if deck
+                else "there is no deck to say what to measure"
+            )
+            yield Told("ingest-waveform", f"a waveform only: {why}", tree.name(part.path))
+    if deck is not None and not parts and not waves:
+        yield Told("ingest-no-result", "the deck has no result", tree.name(deck.path))
 
 
 def _steps(tree: Tree, run: Run) -> tuple[tuple[Mapping[str, float], ...], list[Told]]:
@@ -100,13 +110,14 @@ class _File:
         self._known: dict[tuple[int, str, str, tuple[str, ...]], tuple[Facts, Placed]] = {}
         self._told: set[tuple[str, str]] = set()
 
-    def read(self, steps: tuple[Mapping[str, float], ...]) -> Iterator[Rows | Told]:
+    def read(self, steps: tuple[Mapping[str, float], ...], *, quiet: bool = False) -> Iterator[Rows | Told]:
+        """``quiet``: nothing is said where the file has no measure."""
         number = number_of(self.part.path)
         step = steps[number] if self.part.kind is Kind.NAMED and number < len(steps) else None
         broken = ""
         count = 0
         try:
-            for found in read_results(self.part.path, self.part.kind, step=step):
+            for found in self._parts(number, step):
                 if isinstance(found, Trouble):
                     broken = broken or f"{found.kind}: {found.text}"
                     yield Told(f"ingest-{found.kind}", found.text, self.name, found.line)
@@ -117,8 +128,13 @@ class _File:
         except UserError as error:
             yield _unreadable(self.part.path, self.name, error)
             return
-        if self.numbers and not count and not broken:
+        if self.numbers and not count and not broken and not quiet:
             yield Told("ingest-no-result", "no measure in this file", self.name)
+
+    def _parts(self, number: int, step: Mapping[str, float] | None) -> Iterator[Batch | Trouble]:
+        if self.part.kind in WAVES and self.deck is not None:
+            return measure_waveforms(self.part.path, self.part.kind, self.deck, number)
+        return read_results(self.part.path, self.part.kind, step=step)
 
     def _rows(self, batch: Batch, number: int) -> Iterator[Rows | Told]:
         block = self._block(batch, number)
@@ -187,7 +203,7 @@ class _File:
                     "ingest-conflict",
                     f"{rule.meaning} is {known[0]:g} by column {parameter.name} and {_shown(stated)} by {facts.sources[rule.meaning]}; "
                     "the first was taken",
-                    int(batch.lines[0, 0]),
+                    int(batch.lines[0, 0]) or None,
                 )
 
 

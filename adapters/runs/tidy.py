@@ -51,7 +51,8 @@ def tidy_rows(batch: Batch, placed: Placed, facts: Facts, file: str, reason: str
     columns["measure"] = _by_measure([measure.name for measure in placed.measures], shape, keep)
     columns["file"] = _coded(np.zeros(len(values), dtype=np.int32), [file])
     lines = np.broadcast_to(batch.lines if batch.lines.shape[1] == 1 else batch.lines[:, places], shape)
-    columns["line"] = pa.array(lines.ravel()[keep])
+    known = lines.ravel()[keep]
+    columns["line"] = pa.array(known, mask=known == 0)
     columns["alter"] = pa.array(np.repeat(batch.alter, shape[1])[keep].astype(np.int32))
     columns["index"] = pa.array(np.repeat(batch.index, shape[1])[keep], mask=(np.repeat(batch.index, shape[1])[keep] == 0))
     return pa.table({name: columns[name] for name in COLUMNS}, schema=SCHEMA)

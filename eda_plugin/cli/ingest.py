@@ -30,6 +30,7 @@ __all__ = ["ingest"]
 @click.option(
     "--rtol", type=click.FloatRange(min=0), default=1e-4, show_default=True, help="Relative difference of one point's values that is none."
 )
+@click.option("--waveforms", is_flag=True, help="Apply a deck's .measure lines to waveforms where nothing else measured them.")
 @click.option("--strict", is_flag=True, help="Exit status 1 where a warning or an error is found.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Findings of a rule to show.")
 @click.option("--sarif", type=PATH, metavar="FILE", help="Write the findings as SARIF 2.1.0.")
@@ -44,6 +45,7 @@ def ingest(
     corner: str | None,
     template: Path | None,
     rtol: float,
+    waveforms: bool,
     strict: bool,
     limit: int,
     sarif: Path | None,
@@ -61,7 +63,7 @@ def ingest(
     if suggest:
         _draft(flow.suggest_rules(folder, rules=rules, session=session), output)
         return
-    result = flow.ingest(folder, rules=rules, output=output, rtol=rtol, session=session)
+    result = flow.ingest(folder, rules=rules, output=output, rtol=rtol, waveforms=waveforms, session=session)
     written = [] if points is None else _points(result, points, corner, template, session)
     if sarif is not None:
         _sarif(result, sarif)

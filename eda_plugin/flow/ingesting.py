@@ -134,13 +134,15 @@ def ingest(
     rules: str | Path | None = None,
     output: str | Path | None = None,
     rtol: float = 1e-4,
+    waveforms: bool = False,
     session: Session | None = None,
 ) -> Ingested:
     """Read every result below ``folder``: decks, HSPICE measure files and listings, ngspice logs, Xyce measures, joined run by run.
 
     ``rules``: TOML that names what the built-in rules don't know (or a mapping for measure files). ``output``: .parquet or .csv, written as
     the results are read, so that memory doesn't follow their size; without it the table is held. Values of one point within ``rtol`` of
-    each other are the same. A file that can't be read is a finding; ``UserError`` is raised for the folder, the rules and the output.
+    each other are the same. ``waveforms``: where a run has waveforms and no measured value, the ``.measure`` lines of
+    its deck are applied to them. A file that can't be read is a finding; ``UserError`` is raised for the folder, the rules and the output.
     """
     from eda_plugin.adapters import runs
     from eda_plugin.qa.runs import RunChecks
@@ -159,7 +161,7 @@ def ingest(
         held: list[pa.Table] = []
         with _writer(output, held) as writer, session.progress.stage("ingesting", len(tree.runs)) as stage:
             for run in tree.runs:
-                for found in runs.read_run(tree, run, runs.Namer(own)):
+                for found in runs.read_run(tree, run, runs.Namer(own), waveforms=waveforms):
                     if isinstance(found, runs.Told):
                         told.append(found)
                         continue

@@ -47,6 +47,7 @@ class RunChecks:
     _kept: _Kept = field(default_factory=_Kept)
     _files: dict[str, int] = field(default_factory=dict)
     _failed: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    _rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     _nonsense: dict[tuple[str, str, str], list[float]] = field(default_factory=dict)
     _sampled: dict[str, int] = field(default_factory=dict)
     _names: dict[int, str] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class RunChecks:
         file = table.column("file")[0].as_py()
         code = self._files.setdefault(file, len(self._files))
         value = _floats(table, "value")
-        line = np.asarray(table.column("line").to_numpy(), dtype=np.int64)
+        line = np.asarray(table.column("line").fill_null(0).to_numpy(), dtype=np.int64)
         known = np.isfinite(value)
         self._tell_failed(file, table, line, ~known)
         self._tell_nonsense(file, table, value, line, stop)
@@ -80,32 +81,32 @@ class RunChecks:
         kept.line.append(line[known])
 
     def _tell_failed(self, file: str, table: pa.Table, line: NDArray[np.int64], failed: NDArray[np.bool_]) -> None:
-        names = table.column("measure").combine_chunks()
-        for place, name in enumerate(names.dictionary.to_pylist()):
-            mine = np.asarray(names.indices.to_numpy(zero_copy_only=False)) == place
-            if (mine & failed).any():
-                told = self._failed.setdefault((file, name), [0, 0, int(line[mine & failed][0])])
-                told[0] += int((mine & failed).sum())
-            if (file, name) in self._failed:
-                self._failed[file, name][1] += int(mine.sum())
+        codes, names = _codes(table, "measure")
+        totals = np.bincount(codes, minlength=len(names))
+        for place in np.unique(codes[failed]).tolist():
+            rows = np.flatnonzero(failed & (codes == place))
+            told = self._failed.setdefault((file, names[place]), [0, int(line[rows[0]])])
+            told[0] += len(rows)
+        for place, name in enumerate(names):
+            self._rows[file, name] += int(totals[place])
 
     def _tell_nonsense(self, file: str, table: pa.Table, value: NDArray[np.float64], line: NDArray[np.int64], stop: float | None) -> None:
-        kinds = table.column("quantity").to_pylist()
-        times = np.array([kind in _TIMES for kind in kinds])
+        kinds, words = _codes(table, "quantity")
+        codes, names = _codes(table, "measure")
+        delay, transition = ((kinds == words.index(name)) if name in words else np.zeros(len(kinds), dtype=np.bool_) for name in _TIMES)
         slew = np.nan_to_num(_floats(table, "slew"), nan=0.0)
-        is_transition = np.array([kind == "transition" for kind in kinds])
         wrong = {
-            "is not positive: the wrong edges were paired, or the output never moved": is_transition & (value <= 0),
+            "is not positive: the wrong edges were paired, or the output never moved": transition & (value <= 0),
             # A slow input's output may cross first, though never by more than the input's own ramp takes.
-            "is negative by more than the input's slew: the wrong edges were paired": times & ~is_transition & (value < -slew),
+            "is negative by more than the input's slew: the wrong edges were paired": delay & (value < -slew),
         }
         if stop is not None:
-            wrong[f"is longer than the run of {stop:g} s"] = times & (value > stop)
-        for what, rows in wrong.items():
-            for row in np.flatnonzero(rows):
-                key = (file, str(table.column("measure")[int(row)].as_py()), what)
-                told = self._nonsense.setdefault(key, [0.0, value[row], float(line[row])])
-                told[0] += 1
+            wrong[f"is longer than the run of {stop:g} s"] = (delay | transition) & (value > stop)
+        for what, found in wrong.items():
+            for place in np.unique(codes[found]).tolist():
+                rows = np.flatnonzero(found & (codes == place))
+                told = self._nonsense.setdefault((file, names[place], what), [0, float(value[rows[0]]), int(line[rows[0]])])
+                told[0] += len(rows)
 
     def _samples(self, file: str, table: pa.Table, key: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Rows of a sweep that nothing but its counter tells apart."""
@@ -113,7 +114,7 @@ class RunChecks:
         _, places, counts = np.unique(key, return_inverse=True, return_counts=True)
         found = (counts[places] > 1) & (np.asarray(index) > 0)
         if found.any():
-            self._sampled.setdefault(file, int(table.column("line")[int(np.flatnonzero(found)[0])].as_py()))
+            self._sampled.setdefault(file, int(table.column("line")[int(np.flatnonzero(found)[0])].as_py() or 0))
         if file in self._sampled:
             found[:] = True
         return np.asarray(found, dtype=np.bool_)
@@ -121,8 +122,14 @@ class RunChecks:
     def findings(self) -> list[Finding]:
         """All of them, in the order of rules and files."""
         found = [
-            Finding("ingest-failed", Severity.WARNING, f"measure {name} failed in {count} of {total} rows", file=file, line=line)
-            for (file, name), (count, total, line) in self._failed.items()
+            Finding(
+                "ingest-failed",
+                Severity.WARNING,
+                f"measure {name} failed in {count} of {self._rows[file, name]} rows",
+                file=file,
+                line=line,
+            )
+            for (file, name), (count, line) in self._failed.items()
         ]
         for (file, name, what), (times, value, line) in self._nonsense.items():
             more = f", in {times:.0f} rows" if times > 1 else ""
@@ -210,6 +217,13 @@ def _floats(table: pa.Table, name: str) -> NDArray[np.float64]:
     return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
 
 
+def _codes(table: pa.Table, name: str) -> tuple[NDArray[np.int64], list[str]]:
+    """A text column as numbers of its distinct texts; null is the empty text."""
+    column = table.column(name).combine_chunks()
+    words = [*column.dictionary.to_pylist(), ""]
+    return np.asarray(column.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False), dtype=np.int64), words
+
+
 def _word(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.lower().encode(), digest_size=8).digest(), "little")
 
@@ -225,9 +239,8 @@ def _hashed(table: pa.Table, names: Sequence[str]) -> NDArray[np.uint64]:
     """One number for the texts of some columns; null is a text of its own, upper and lower case are one."""
     total = np.zeros(table.num_rows, dtype=np.uint64)
     for place, name in enumerate(names):
-        column = table.column(name).combine_chunks()
-        words = np.array([*(_word(text) for text in column.dictionary.to_pylist()), 0], dtype=np.uint64)
-        codes = column.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
+        codes, texts = _codes(table, name)
+        words = np.array([_word(text) for text in texts], dtype=np.uint64)
         total = _stirred(total * np.uint64(3) + words[codes] + np.uint64(place + 1))
     return total
 
