@@ -26,7 +26,7 @@ def cut_library(packed: Path, out: Path, cells: Collection[str] = CELLS) -> Path
     return out
 
 
-def cut_libraries(folder: Path, out: Path, corners: Collection[str]) -> dict[str, Path]:
+def cut_libraries(folder: Path, out: Path, corners: Collection[str], cells: Collection[str] = CELLS) -> dict[str, Path]:
     """The corners of the foundry's folder, cut down, by corner."""
     out.mkdir(parents=True, exist_ok=True)
-    return {corner: cut_library(folder / f"{PREFIX}{corner}.lib.gz", out / f"{PREFIX}{corner}.lib") for corner in corners}
+    return {corner: cut_library(folder / f"{PREFIX}{corner}.lib.gz", out / f"{PREFIX}{corner}.lib", cells) for corner in corners}

@@ -18,6 +18,7 @@ __all__ = ["plan"]
 @click.option("--target", metavar="P,V,T", help="Corner: process, volts, degrees Celsius, such as ss,1.60,100.")
 @click.option("--budget", default="2%", show_default=True, help="Share of the corner's simulations (2%, 0.02) or their number (500).")
 @click.option("-o", "--output", type=PATH, metavar="PLAN", help="Plan to write: .csv or .parquet.")
+@click.option("--from-sta", type=PATH, metavar="REPORT", help="OpenSTA's paths of a design: buy what they use. (docs/hosts.md)")
 @click.option("--anchors-only", type=click.IntRange(min=1), metavar="K", help="Name the K corners that serve best as anchors instead.")
 @click.option("--wanted", multiple=True, metavar="P,V,T", help="Corner to fill from those anchors.  [default: every candidate]")
 @click.option(
@@ -32,6 +33,7 @@ def plan(
     target: str | None,
     budget: str,
     output: Path | None,
+    from_sta: Path | None,
     anchors_only: int | None,
     wanted: tuple[str, ...],
     candidates: tuple[str, ...],
@@ -56,7 +58,16 @@ def plan(
     if not inputs.paths or target is None or output is None:
         lacking = "ANCHORS" if not inputs.paths else "--target" if target is None else "--output"
         raise click.UsageError(f"{lacking} is missing; expected ANCHORS... --target P,V,T -o PLAN, or --anchors-only K")
-    made = flow.plan(inputs.read(), target, budget, template=template, seed=seed, extrapolate=extrapolate, session=inputs.session)
+    made = flow.plan(
+        inputs.read(),
+        target,
+        budget,
+        template=template,
+        seed=seed,
+        extrapolate=extrapolate,
+        from_sta=from_sta,
+        session=inputs.session,
+    )
     path = made.write(output)
     if json_:
         summary = {"target": made.target.name, "simulations": len(made.points), "total": made.total, "share": made.share, "plan": str(path)}

@@ -105,13 +105,15 @@ def plan(
     extrapolate: bool = False,
     filled: Library | None = None,
     asked: Points | None = None,
+    from_sta: str | Path | None = None,
     session: Session | None = None,
 ) -> Plan:
     """Choose the simulations of ``target`` that teach most for ``budget``.
 
     ``template``: a file or library at the target's axes, else the nearest anchor. ``filled``: the corner as it was filled before, whose
-    intervals then say where more is to be learnt; ``asked``: what was simulated or tried already, and is not asked for again. Raises
-    ``UserError`` for anchors, target or budget that don't fit.
+    intervals then say where more is to be learnt; ``asked``: what was simulated or tried already, and is not asked for again.
+    ``from_sta``: OpenSTA's report of a design's paths, whose arcs, slews and loads come first. Raises ``UserError`` for anchors, target,
+    budget or report that don't fit.
     """
     session = session or Session.load()
     with session.errors_told():
@@ -123,9 +125,22 @@ def plan(
         count = budget_count(budget, total)
         points = session.plugins.choose_simulations(anchors, blank, corner, count, seed, filled, asked)
         check_measured(points, blank)
+        if from_sta is not None:
+            points = _for_design(Path(from_sta), blank, count, points)
         if len(points) > count:
             raise UserError(f"the plan has {len(points)} simulations and the budget buys {count}; mend the plugin that chose them")
         return Plan(points, corner, blank, total)
+
+
+def _for_design(report: Path, template: Library, count: int, general: Points) -> Points:
+    from eda_plugin.adapters import sta
+    from eda_plugin.models.used import places_used, plan_used
+
+    uses = sta.read_report(report, header=template.header)
+    if not places_used(uses, template):
+        known = template.source or template.name
+        raise UserError(f"{report}: no arc of the report's paths, such as that of {uses[0].cell}, is in {known}; is it another library's?")
+    return plan_used(uses, template, count, general)
 
 
 def choose_corners(anchors: Sequence[Library], *, session: Session | None = None) -> list[Corner]:
