@@ -278,6 +278,13 @@ def test_ignored_and_hidden_files(tmp_path: Path) -> None:
     assert [chosen(row, "file", "process", "voltage", "slew") for row in rows_of(found)] == [("new/inv.mt0", "tt", 0.8, 1e-11)]
 
 
+def test_what_is_given_is_believed(tmp_path: Path) -> None:
+    measures(tmp_path / "tt_0p80v_25c" / "inv.mt0", ["tphl_a_y", "vdd", "temper"], [[1e-11, 0.8, 27]])
+    rules = write(tmp_path / "rules.toml", "[given]\ntemperature = 25\n")
+    (row,) = rows_of(ep.ingest(tmp_path, rules=rules))
+    assert chosen(row, "temperature", "voltage", "parameters") == (25.0, 0.8, '{"temper": 27.0}')
+
+
 # What is told
 
 CORNER_NAMES = ["tin", "cl", "tphl_a_y", "trhl_a_y", "vdd", "temper"]

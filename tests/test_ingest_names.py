@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,16 @@ def test_a_number_that_is_none(tmp_path: Path) -> None:
     path.write_text("[[path]]\npattern = '(?P<voltage>high|low)'", encoding="utf-8")
     with pytest.raises(UserError, match="voltage 'high' in the path 'high/inv' is no number"):
         Namer(read_rules(path)).text("path", "high/inv", user=True)
+
+
+def test_the_rules_of_the_documentation(repository: Path, tmp_path: Path) -> None:
+    text = (repository / "docs" / "ingest.md").read_text(encoding="utf-8")
+    (rules,) = re.findall(r"^```toml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    path = tmp_path / "rules.toml"
+    path.write_text(rules, encoding="utf-8")
+    namer = Namer(read_rules(path))
+    assert namer.text("path", "nand2/corner2_720", user=True) == {"cell": "nand2", "process": "ss", "voltage": 0.72}
+    found = namer.measure("dly_r_a_y_nb_c", {}, user=True)
+    assert found is not None
+    assert found.fields == {"edge": "rise", "related_pin": "A", "pin": "Y", "when": "!B&C"}
+    assert (found.factor, found.numbers) == (1e-12, {"slew": 1e-11})

@@ -19,8 +19,9 @@ from eda_plugin.adapters.runs.statements import Statement
 from eda_plugin.domain.corner import Corner, process_axes
 from eda_plugin.errors import UserError
 
-__all__ = ["Conflict", "Facts", "arc_of", "gather", "same"]
+__all__ = ["GIVEN", "Conflict", "Facts", "arc_of", "gather", "same"]
 
+GIVEN = "[given]"
 _CORNER = ("process", "voltage", "temperature")
 _LARGEST = 16 << 20  # bytes of an included file that is looked into for ports
 _GROUND = ("0", "gnd", "vss", "gnd!", "vss!", "vgnd")
@@ -79,7 +80,7 @@ def _candidates(
 ) -> Iterator[tuple[str, Value, str]]:
     if namer.user:
         for name, value in namer.user.given.items():
-            yield name, value, f"[given] of {namer.user.path.name}"
+            yield name, value, f"{GIVEN} of {namer.user.path.name}"
     yield from _of_texts(namer, place, titles, block, user=True)
     if block is not None and deck is not None:
         yield from _of_deck(namer, deck, block)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from eda_plugin.adapters.hspice.schema import FIELDS
 from eda_plugin.adapters.runs.deck import Block, Deck
-from eda_plugin.adapters.runs.facts import Facts, arc_of
+from eda_plugin.adapters.runs.facts import GIVEN, Facts, arc_of
 from eda_plugin.adapters.runs.naming import Named, Namer
 from eda_plugin.adapters.runs.rules import QUANTITIES, ParameterRule
 from eda_plugin.errors import UserError
@@ -62,7 +62,8 @@ def place_columns(
         told = namer.measure(name, facts.values, user=True)
         rule = _parameter(name, namer, deck)
         if told is None and (name in swept or (rule is not None and (statement is None or not statement.targ))):
-            parameters.append(Parameter(column, name, rule))
+            given = rule is not None and facts.sources.get(rule.meaning, "").startswith(GIVEN)
+            parameters.append(Parameter(column, name, None if given else rule))
             continue
         stated = arc_of(namer, deck, block, statement) if deck and block and statement else {}
         measures.append(_measure(column, name, told, stated, namer, facts))
