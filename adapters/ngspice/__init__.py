@@ -13,12 +13,13 @@ from eda_plugin.adapters.ngspice.log import read_log
 from eda_plugin.adapters.ngspice.logic import Stimulus, evaluate, sensitise
 from eda_plugin.adapters.ngspice.netlist import read_ports
 from eda_plugin.adapters.ngspice.run import Failure, in_parallel
-from eda_plugin.adapters.ngspice.scene import Shot, prepare, scene_deck
+from eda_plugin.adapters.ngspice.scene import PREPARATION, Shot, history, prepare, scene_deck
 from eda_plugin.adapters.ngspice.settings import NgspiceSettings
 from eda_plugin.adapters.ngspice.settle import Edge
 from eda_plugin.adapters.ngspice.simulate import Simulated, Sweep, simulate, sweep
 
 __all__ = [
+    "PREPARATION",
     "Ask",
     "Bench",
     "Case",
@@ -36,6 +37,7 @@ __all__ = [
     "evaluate",
     "find_cases",
     "find_constraints",
+    "history",
     "idle_case",
     "idle_sweep",
     "in_parallel",

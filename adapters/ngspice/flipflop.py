@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,15 +73,15 @@ class _Cell:
         clocks = [name for name in inputs[0] if any(_toggles(flipflop.clocked_on, state, name) for state in inputs)]
         if len(clocks) != 1:
             raise UserError(f"arc {arc}: clocked_on {flipflop.clocked_on!r} of {cell.name} is no single input")
-        names = (flipflop.state, flipflop.inverse)
-        stored = [pin.name for pin in cell.pins if pin.direction == "output" and pin.function.strip("() ") in names]
+        stored = [pin.name for pin in cell.pins if pin.direction == "output" and _of_state(pin.function, flipflop)]
         if not stored or (output and output not in stored):
-            raise UserError(f"arc {arc}: no output {output} of {cell.name} has the function {' or '.join(names)}".replace("  ", " "))
+            wanted = f"{flipflop.state}, {flipflop.inverse} or the inverse of one"
+            raise UserError(f"arc {arc}: {output or 'no output'} of cell {cell.name} is expected to have the function {wanted}")
         low = dict.fromkeys(inputs[0], False)
         return cls(cell, flipflop, clocks[0], not evaluate(flipflop.clocked_on, low), output or stored[0])
 
-    def next(self, state: Mapping[str, bool]) -> bool:
-        return evaluate(self.flipflop.next_state, {**state, self.flipflop.state: False, self.flipflop.inverse: True})
+    def next(self, state: Mapping[str, bool], stored: bool) -> bool:
+        return evaluate(self.flipflop.next_state, {**state, self.flipflop.state: stored, self.flipflop.inverse: not stored})
 
     def forced(self, state: Mapping[str, bool]) -> set[str]:
         """Those of clear and preset that the inputs switch on."""
@@ -89,7 +90,7 @@ class _Cell:
 
     def level(self, stored: bool) -> bool:
         function = next(pin.function for pin in self.cell.pins if pin.name == self.output)
-        return (function.strip("() ") == self.flipflop.state) == stored
+        return evaluate(function, {self.flipflop.state: stored, self.flipflop.inverse: not stored})
 
     def meets(self, when: str, state: Mapping[str, bool], stored: bool) -> bool:
         if not when:
@@ -99,14 +100,22 @@ class _Cell:
         return evaluate(when, {**values, **outputs})
 
     def storing(self, value: bool, near: Mapping[str, bool]) -> _State | None:
-        """Inputs with the clock at rest whose active edge stores ``value``: those that differ in the fewest pins from ``near``."""
-        states = [s for s in input_states(self.cell) if s[self.clock] != self.active and not self.forced(s) and self.next(s) == value]
+        """Inputs with the clock at rest whose active edge stores ``value`` whatever was stored: those that differ in the fewest pins
+        from ``near``; none where there are no such inputs."""
+        quiet = [state for state in input_states(self.cell) if state[self.clock] != self.active and not self.forced(state)]
+        states = [state for state in quiet if self.next(state, False) == self.next(state, True) == value]
         return min(states, key=lambda state: sum(level != near[name] for name, level in state.items()), default=None)
 
     def case(self, arc: Arc, load: _State | None, ready: _State, trigger: str, values: tuple[bool, bool], mover: str, sign: int) -> Case:
         first, last = map(self.level, values)
         loaded = tuple(load.items()) if load else ()
         return Case(arc, self.clock, loaded, tuple(ready.items()), trigger, self.output, first, last, mover, sign)
+
+
+def _of_state(function: str, flipflop: FlipFlop) -> bool:
+    """Whether an output shows what is stored and nothing else."""
+    named = set(re.findall(r"[A-Za-z_][\w\[\].]*", function))
+    return bool(named) and named <= {flipflop.state, flipflop.inverse}
 
 
 def _toggles(text: str, state: Mapping[str, bool], name: str) -> bool:
@@ -162,7 +171,7 @@ def _clock_delay(known: _Cell, arc: Arc, rise: bool) -> Iterator[Case]:
     last = known.level(True) == rise
     for ready in _quiet(known, arc, [not known.active], not last):
         load = known.storing(not last, ready)
-        if arc.related_pin == known.clock and known.next(ready) == last and load:
+        if arc.related_pin == known.clock and known.next(ready, not last) == last and load:
             yield known.case(arc, load, ready, known.clock, (not last, last), "", 0)
             return
 
@@ -180,10 +189,10 @@ def _data(known: _Cell, arc: Arc, kind: str, rise: bool) -> Iterator[Case]:
     for stored in (False, True):
         for ready in _quiet(known, arc, [not known.active], stored):
             moved = _flip(ready, arc.pin)
-            last, other = (known.next(state) for state in ((moved, ready) if kind == "setup" else (ready, moved)))
+            last, other = (known.next(state, stored) for state in ((moved, ready) if kind == "setup" else (ready, moved)))
             right = ready[arc.pin] != rise and last != other and stored == other and not known.forced(moved)
-            if right and arc.related_pin == known.clock != arc.pin:
-                load = ready if kind == "setup" else moved
+            load = known.storing(other, ready if kind == "setup" else moved)
+            if right and load and arc.related_pin == known.clock != arc.pin:
                 yield known.case(arc, load, ready, known.clock, (other, last), arc.pin, -1 if kind in _BEFORE else 1)
                 return
 
@@ -195,7 +204,7 @@ def _release(known: _Cell, arc: Arc, kind: str, rise: bool) -> Iterator[Case]:
         if ready[arc.pin] == rise or ready[known.clock] == known.active or len(forced) != 1 or known.forced(moved):
             continue
         first = _CONTROLS[next(iter(forced))]
-        if known.next(moved) != first and known.meets(arc.when, moved, first) and arc.related_pin == known.clock != arc.pin:
+        if known.next(moved, first) != first and known.meets(arc.when, moved, first) and arc.related_pin == known.clock != arc.pin:
             last = not first if kind == "recovery" else first
             yield known.case(arc, None, ready, known.clock, (first, last), arc.pin, -1 if kind in _BEFORE else 1)
             return
@@ -206,7 +215,7 @@ def _clock_pulse(known: _Cell, arc: Arc, rise: bool) -> Iterator[Case]:
     for last in (False, True):
         for ready in _quiet(known, arc, [known.active != after], not last):
             load = known.storing(not last, ready)
-            if known.next(ready) == last and load:
+            if known.next(ready, not last) == last and load:
                 yield known.case(arc, load, ready, known.clock, (not last, last), known.clock, 1 if after else -1)
                 break
 
@@ -219,7 +228,7 @@ def _forced_pulse(known: _Cell, arc: Arc, rise: bool) -> Iterator[Case]:
                 continue
             last = _CONTROLS[next(iter(forced))]
             load = known.storing(not last, ready)
-            if known.next(ready) != last and load:
+            if known.next(ready, not last) != last and load:
                 yield known.case(arc, load, ready, arc.pin, (not last, last), arc.pin, 1)
                 break
 
@@ -235,6 +244,8 @@ def stored_states(cell: Cell) -> list[Case]:
             if len(forced) > 1 or (forced and _CONTROLS[min(forced)] != stored):
                 continue
             load = None if forced else known.storing(stored, ready)
+            if not forced and load is None:
+                raise UserError(f"cell {cell.name}: no inputs with clear and preset off store {int(stored)}")
             result.append(known.case(arc, load, ready, "", (stored, stored), "", 0))
     return result
 
@@ -251,9 +262,9 @@ def idle_case(cell: Cell, pin: str, rise: bool) -> Case:
             moved = _flip(ready, pin)
             after = {_CONTROLS[name] for name in known.forced(moved)} or {stored}
             if moved[known.clock] == known.active != ready[known.clock]:
-                after.add(known.next(ready))
+                after.add(known.next(ready, stored))
             forced = {_CONTROLS[name] for name in known.forced(ready)}
-            if moved[pin] == rise and forced <= {stored} and after == {stored}:
-                load = None if forced else known.storing(stored, ready)
+            load = None if forced else known.storing(stored, ready)
+            if moved[pin] == rise and forced <= {stored} and after == {stored} and (forced or load):
                 return known.case(arc, load, ready, pin, (stored, stored), "", 0)
     raise UserError(f"cell {cell.name}: every {'rise' if rise else 'fall'} of {pin} moves an output")

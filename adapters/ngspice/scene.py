@@ -17,8 +17,9 @@ from eda_plugin.adapters.ngspice.run import run_deck
 from eda_plugin.adapters.ngspice.settle import LONGEST, SETTLED
 from eda_plugin.domain import Cell
 
-__all__ = ["Prepared", "Shot", "prepare", "rest_deck", "scene_deck"]
+__all__ = ["PREPARATION", "Prepared", "Shot", "history", "prepare", "rest_deck", "scene_deck"]
 
+PREPARATION = 4  # rests between the edges of a history
 STEPS = 50  # a time step is never longer than this part of a transient
 _NODE = re.compile(r"^\.ic\s+v\((\S+)\)\s*=\s*(\S+)", re.MULTILINE)
 _STATE = re.compile(r"^state (\d+)$", re.MULTILINE)
@@ -104,16 +105,27 @@ def _head(bench: Bench, cell: Cell, output: str, title: str) -> tuple[list[str],
     return lines, inputs
 
 
-def _sources(inputs: Sequence[str], levels: Mapping[str, bool], edges: Iterable[_Edge], stop: float, volts: float) -> list[str]:
-    lines = []
-    ordered = sorted(edges, key=lambda edge: edge.middle)
-    for place, name in enumerate(inputs):
-        corners = _corners([edge for edge in ordered if edge.pin == name], levels[name], volts)
-        if len(corners) == 1:
-            corners.append((stop, corners[0][1]))
-        points = " ".join(f"{time:.9g} {level:.9g}" for time, level in corners)
-        lines += [f"alter @vin{place}[pwl] = [ {points} ]", f"alter vin{place} dc = {corners[0][1]:.9g}"]
-    return lines
+def _source(place: int, corners: Sequence[tuple[float, float]], stop: float) -> list[str]:
+    if len(corners) == 1:
+        corners = [*corners, (stop, corners[0][1])]
+    points = " ".join(f"{time:.9g} {level:.9g}" for time, level in corners)
+    return [f"alter @vin{place}[pwl] = [ {points} ]", f"alter vin{place} dc = {corners[0][1]:.9g}"]
+
+
+def history(case: Case, rest: float, volts: float) -> dict[str, list[tuple[float, float]]]:
+    """Corners (s, V) of each input's waveform that stores the case's first value and brings the inputs to their ready levels, done after
+    ``PREPARATION * rest``. One corner where an input stays where it is."""
+    ready = dict(case.ready)
+    levels = dict(case.load) or ready
+    edges: list[_Edge] = []
+    if case.load:
+        active = not levels[case.clock]
+        edges.append(_Edge(case.clock, rest, rest / 10, active))
+        if ready[case.clock] != active:
+            edges.append(_Edge(case.clock, 2 * rest, rest / 10, not active))
+        changed = [(name, level) for name, level in ready.items() if name != case.clock and level != levels[name]]
+        edges += [_Edge(name, 3 * rest, rest / 10, level) for name, level in changed]
+    return {name: _corners([edge for edge in edges if edge.pin == name], levels[name], volts) for name in ready}
 
 
 def prepare(bench: Bench, cell: Cell, cases: Iterable[Case]) -> Prepared:
@@ -147,18 +159,9 @@ def _preparation(bench: Bench, cell: Cell, cases: Sequence[Case], rest: float) -
     lines, inputs = _head(bench, cell, cases[0].output, f"states of {cell.name} at {bench.corner}")
     lines.append(".control")
     for number, case in enumerate(cases):
-        ready = dict(case.ready)
-        levels = dict(case.load) or ready
-        edges = []
-        if case.load:
-            active = not levels[case.clock]
-            edges.append(_Edge(case.clock, rest, rest / 10, active))
-            if ready[case.clock] != active:
-                edges.append(_Edge(case.clock, 2 * rest, rest / 10, not active))
-            changed = [(name, level) for name, level in ready.items() if name != case.clock and level != levels[name]]
-            edges += [_Edge(name, 3 * rest, rest / 10, level) for name, level in changed]
-        stop = 4 * rest
-        lines += _sources(inputs, levels, edges, stop, bench.corner.voltage)
+        stop = PREPARATION * rest
+        for place, name in enumerate(inputs):
+            lines += _source(place, history(case, rest, bench.corner.voltage)[name], stop)
         lines += [f"tran {stop / STEPS:.9g} {stop:.9g}", f"wrnodev state{number}"]
         # both by the shell: ngspice holds back what it prints itself
         lines += [f"shell echo state {number}", f"shell cat state{number}", "destroy all"]
@@ -185,7 +188,11 @@ def scene_deck(bench: Bench, cell: Cell, shots: Sequence[Shot], nodes: Mapping[s
     for number, shot in enumerate(shots):
         edges = _decisive(shot, bench)
         stop = max(edge.end for edge in edges.values()) + shot.window
-        lines += [f"echo row {number}", *_sources(inputs, dict(case.ready), edges.values(), stop, bench.corner.voltage)]
+        ordered = sorted(edges.values(), key=lambda edge: edge.middle)
+        lines.append(f"echo row {number}")
+        for place, name in enumerate(inputs):
+            moves = [edge for edge in ordered if edge.pin == name]
+            lines += _source(place, _corners(moves, dict(shot.case.ready)[name], bench.corner.voltage), stop)
         lines += [f"alter cload = {shot.load:.9g}", f"tran {stop / STEPS:.9g} {stop:.9g} 0 {stop / STEPS:.9g}"]
         lines += _measures(shot.case, edges, stop, inputs, bench, charge=charge)
         lines += [f"echo done {number}", "destroy all"]

@@ -1,7 +1,7 @@
 """What every simulator's deck says of one transient: the cell, its nodes, the ramp, the levels that are looked for.
 
 Each transient starts from its own operating point and depends on nothing but itself, so an answer can be kept and used again whatever
-else was asked for.
+else was asked for. What a flip-flop stores is no operating point: there the transient begins with the edges that store it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from eda_plugin.adapters.ngspice import Bench, NgspiceSettings, Stimulus
+from eda_plugin.adapters.ngspice import PREPARATION, Bench, Case, NgspiceSettings, Stimulus, history
 from eda_plugin.adapters.simulators.digest import file_digest
 from eda_plugin.adapters.simulators.models import Models
 from eda_plugin.adapters.simulators.netlists import Netlist
@@ -51,7 +51,7 @@ class Thresholds:
 @dataclass(frozen=True)
 class Transient:
     """One simulation: ``slew`` (s, as the library counts it), ``load`` (F), ``edge`` of the output, and how long (``window``, s) the output
-    has after the input's ramp."""
+    has after the input's ramp. A cell that stores has a ``case``: its first value is stored before, with rests as long as ``window``."""
 
     cell: Cell
     stimulus: Stimulus
@@ -59,6 +59,7 @@ class Transient:
     load: float
     edge: str
     window: float
+    case: Case | None = None
 
     def longer(self, factor: float) -> Transient:
         """The same with more time to settle."""
@@ -68,7 +69,7 @@ class Transient:
 @dataclass(frozen=True)
 class Shape:
     """Times (s) and levels (V) of one transient: the input leaves ``high`` at ``start`` and is at ``low`` at ``end``; the measures' levels;
-    ``rail`` is where the output ends."""
+    ``rail`` is where the output ends. ``lead``: times and levels of the input's earlier edges, one after the other."""
 
     start: float
     end: float
@@ -80,6 +81,7 @@ class Shape:
     first: float
     last: float
     rail: float
+    lead: tuple[float, ...] = ()
 
     @property
     def look(self) -> float:
@@ -102,7 +104,7 @@ class Circuit:
         volts, levels = self.corner.voltage, self.thresholds
         rising = row.stimulus.other_edge(row.edge)  # edge of the input
         ramp = row.slew * levels.derate / (levels.upper[rising] - levels.lower[rising])
-        start = ramp / 10
+        start = ramp / 10 + (PREPARATION * row.window if row.case else 0.0)
         limits = (levels.lower[row.edge] * volts, levels.upper[row.edge] * volts)
         first, last = limits if row.edge == "rise" else limits[::-1]
         high = volts if rising == "fall" else 0.0
@@ -117,7 +119,28 @@ class Circuit:
             first=first,
             last=last,
             rail=volts if row.edge == "rise" else 0.0,
+            lead=self._lead(row),
         )
+
+    def _lead(self, row: Transient) -> tuple[float, ...]:
+        if row.case is None:
+            return ()
+        corners = history(row.case, row.window, self.corner.voltage)[row.case.trigger]
+        return tuple(number for corner in corners[1:] for number in corner)
+
+    def _sides(self, row: Transient) -> tuple[dict[str, str], list[str]]:
+        """Nodes of the inputs that don't switch the output, and the sources of those that move before."""
+        if row.case is None:
+            return {name.lower(): "supply" if level else "0" for name, level in row.stimulus.side}, []
+        nodes, sources = {}, []
+        for place, (name, corners) in enumerate(history(row.case, row.window, self.corner.voltage).items()):
+            if name == row.case.trigger:
+                continue
+            nodes[name.lower()] = f"side{place}" if len(corners) > 1 else "supply" if corners[0][1] else "0"
+            if len(corners) > 1:
+                points = " ".join(f"{time:.9g} {level:.9g}" for time, level in corners)
+                sources.append(f"vside{place} side{place} 0 pwl({points})")
+        return nodes, sources
 
     def head(self, cell: Cell, quote: str = '"') -> list[str]:
         """Parameters, models, the cell's netlist, temperature; files' names in the quotes that the simulator takes."""
@@ -125,16 +148,18 @@ class Circuit:
         return [*self.models.statements(quote), f".include {quote}{netlist.path}{quote}", f".temp {self.corner.temperature:.9g}"]
 
     def body(self, row: Transient, load: str) -> list[str]:
-        """Supply, the cell between ``drive`` and ``sense``, loads; ``load`` is the text of the capacitance that is measured with."""
+        """Supply, other inputs' sources, the cell between ``drive`` and ``sense``, loads; ``load`` is the text of the capacitance that is
+        measured with."""
         cell, arc = row.cell, row.stimulus.arc
         nodes = {arc.related_pin.lower(): "drive", arc.pin.lower(): "sense"}
-        nodes |= {name.lower(): "supply" if level else "0" for name, level in row.stimulus.side}
+        sides, sources = self._sides(row)
+        nodes |= sides
         others = [pin.name.lower() for pin in cell.pins if pin.direction == "output" and pin.name != arc.pin]
         nodes |= {name: f"idle{place}" for place, name in enumerate(others)}
         netlist = self.netlists[cell.name]
         settings = NgspiceSettings(power=self.models.power, ground=self.models.ground)
         bench = Bench(self.corner, netlist.source, netlist.source, {cell.name.lower(): netlist.ports}, settings)
-        lines = [f"vsupply supply 0 dc {self.corner.voltage:.9g}", bench.instance(cell.name, nodes), f"cload sense 0 {load}"]
+        lines = [f"vsupply supply 0 dc {self.corner.voltage:.9g}", *sources, bench.instance(cell.name, nodes), f"cload sense 0 {load}"]
         return lines + [f"cidle{place} idle{place} 0 {self.models.idle_load:.9g}" for place in range(len(others)) if self.models.idle_load]
 
     def anonymous(self) -> Circuit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy as np
 from eda_plugin.adapters.hspice import read_measure
 from eda_plugin.adapters.ngspice.log import LogRow
 from eda_plugin.adapters.simulators.circuit import Circuit, Shape, Transient
-from eda_plugin.domain import Arc
 from eda_plugin.errors import ParseError
 
 __all__ = ["COMMAND", "DECK", "OPTIONS", "decks", "group", "probe", "read", "version"]
@@ -23,9 +22,9 @@ _RESULTS = ("deck.mt0", "deck.mt0.csv")
 _COLUMNS = ("e_load", "e_high", "e_low", "e_start", "e_end", "e_step", "e_stop", "e_trig", "e_targ", "e_first", "e_last", "e_look")
 
 
-def group(circuit: Circuit, row: Transient) -> Arc:  # noqa: ARG001 - every simulator's signature
-    """Transients of one arc share a deck."""
-    return row.stimulus.arc
+def group(circuit: Circuit, row: Transient) -> Hashable:  # noqa: ARG001 - every simulator's signature
+    """Transients of one arc share a deck; of a cell that stores, those with the same history."""
+    return (row.stimulus.arc, row.edge, row.window) if row.case else row.stimulus.arc
 
 
 def decks(circuit: Circuit, rows: Sequence[Transient]) -> dict[str, str]:
@@ -36,7 +35,8 @@ def decks(circuit: Circuit, rows: Sequence[Transient]) -> dict[str, str]:
     lines += [f".option {' '.join(circuit.options)}"] if circuit.options else []
     lines += [f".param {name}={value}" for name, value in zip(_COLUMNS, table[0], strict=True)]
     lines += circuit.head(first.cell, "'")
-    lines += ["vdrive drive 0 pwl(0 'e_high' 'e_start' 'e_high' 'e_end' 'e_low')", *circuit.body(first, "'e_load'")]
+    lead = "".join(f"{number:.9g} " for number in circuit.shape(first).lead)
+    lines += [f"vdrive drive 0 pwl(0 'e_high' {lead}'e_start' 'e_high' 'e_end' 'e_low')", *circuit.body(first, "'e_load'")]
     lines += [".data rows", *_wrapped(_COLUMNS)]
     for values in table:
         lines += _wrapped(values)

@@ -34,7 +34,7 @@ def decks(circuit: Circuit, rows: Sequence[Transient]) -> dict[str, str]:
     lines = ["* eda-plugin: transients one after the other", ".control"]
     for number, row in enumerate(rows):
         shape = circuit.shape(row)
-        points = (0.0, shape.high, shape.start, shape.high, shape.end, shape.low)
+        points = (0.0, shape.high, *shape.lead, shape.start, shape.high, shape.end, shape.low)
         text = [f"* {row.stimulus.arc} {row.edge} at {circuit.corner}", *circuit.head(row.cell)]
         text += [f".options {' '.join(circuit.options)}"] if circuit.options else []
         text += ["vdrive drive 0 pwl(" + " ".join(f"{point:.9g}" for point in points) + ")", *circuit.body(row, f"{row.load:.9g}")]

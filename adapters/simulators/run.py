@@ -133,7 +133,7 @@ class Run:
 
     def said(self) -> str:
         """The line of its output that tells most."""
-        return last_words(self.folder / "stderr", self.folder / "stdout")
+        return last_words(*(self.folder / name for name in ("deck.lis", "stderr", "stdout")))
 
     def remove(self) -> None:
         """Take the folder away; what a simulator still holds open stays behind."""

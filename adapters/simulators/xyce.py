@@ -33,7 +33,7 @@ def decks(circuit: Circuit, rows: Sequence[Transient]) -> dict[str, str]:
     """The deck of transients that differ in their load, by file name."""
     first = rows[0]
     shape = circuit.shape(first)
-    points = (0.0, shape.high, shape.start, shape.high, shape.end, shape.low)
+    points = (0.0, shape.high, *shape.lead, shape.start, shape.high, shape.end, shape.low)
     after = f"td={shape.start:.9g} cross=1"
     step = f"{shape.stop / 50:.9g}"
     lines = [f"* eda-plugin: {first.stimulus.arc} {first.edge} at {circuit.corner}", *(f".options {text}" for text in circuit.options)]

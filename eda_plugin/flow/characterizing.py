@@ -206,12 +206,13 @@ def _transients(
 
 
 def _transient(template: Library, points: Points, place: int) -> Transient:
-    from eda_plugin.adapters.ngspice import sensitise
+    from eda_plugin.adapters.ngspice import Stimulus, find_cases, is_clocked, sensitise
     from eda_plugin.adapters.simulators import Transient
 
     arc, edge = points.arcs[place], points.edges[place]
-    if arc.timing_type not in COMBINATIONAL:
-        raise UserError(f"timing type {arc.timing_type} is not simulated; expected {', '.join(COMBINATIONAL)}")
+    clocked = is_clocked(arc.timing_type)
+    if arc.timing_type not in COMBINATIONAL and not clocked:
+        raise UserError(f"timing type {arc.timing_type} is not simulated; expected {', '.join(COMBINATIONAL)} or that of a flip-flop")
     cell = next(cell for cell in template.cells if cell.name == arc.cell)
     axes = template[TableKey(*arc, timing_quantities(edge)[0], 0)].axes
     at = {axis.is_load: float(x) for axis, x in zip(axes, points.index[place], strict=False)}
@@ -221,7 +222,12 @@ def _transient(template: Library, points: Points, place: int) -> Transient:
     if not slew > 0 or not load >= 0:
         raise UserError(f"slew {slew:g} s and load {load:g} F; expected a positive slew and a load of 0 or more")
     most = max(float(axis.values.max()) for axis in axes if not axis.is_load)
-    return Transient(cell, sensitise(cell, arc), slew, load, edge, 2 * most if most > 0 else WINDOW)
+    window = 2 * most if most > 0 else WINDOW
+    if not clocked:
+        return Transient(cell, sensitise(cell, arc), slew, load, edge, window)
+    case = find_cases(cell, arc, edge)[0]
+    rises = not dict(case.ready)[case.trigger]
+    return Transient(cell, Stimulus(arc, (), rises != (edge == "rise")), slew, load, edge, window, case)
 
 
 def _where(index: Sequence[float], load_first: bool) -> str:
