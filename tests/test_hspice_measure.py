@@ -282,6 +282,10 @@ def test_a_comma_separated_file_of_hspice(shared_data: Path) -> None:
     found = read_measure(shared_data / "hspice" / "kcell_measform3.mt0.csv")
     assert (found.header.source, found.header.measform, found.header.param_count) == ("PrimeSim HSPICE", 3, 11)
     assert found.values.shape == (3, 52)
+    lines = (shared_data / "hspice" / "kcell_measform3.mt0.csv").read_text().splitlines()
+    assert ",".join(found.names) == lines[3].replace(" ", "")
+    for row, line in zip(found.values, lines[4:], strict=True):
+        np.testing.assert_array_equal(row, [np.nan if word.strip() == "failed" else float(word) for word in line.split(",")])
     assert found.header.swept[:2] == ("i_t_slew", "zn_cap")
     np.testing.assert_array_equal(found.column("index"), [np.nan, 2, 3])
     np.testing.assert_array_equal(found.column("zn_cap"), [1.5e-16, 1.824e-14, 5.441e-14])

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,12 +173,18 @@ def _numbers(lines: bytes, rows: int, width: int) -> NDArray[np.float64] | None:
     if table.num_rows * table.num_columns != rows * width:
         return None
     if rows < width:
-        flat: NDArray[np.float64] = table.column(0).to_numpy()
-        return flat.reshape(rows, width)
+        return _plain(table.column(0)).reshape(rows, width)
     values = np.empty((width, rows))
     for place in range(width):
-        values[place] = table.column(place).to_numpy()
+        values[place] = _plain(table.column(place))
     return values.T
+
+
+def _plain(column: Any) -> NDArray[np.float64]:
+    """The numbers of an arrow column without nulls. Its own ``to_numpy`` imports pandas."""
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    parts = [np.frombuffer(chunk.buffers()[1], dtype=np.float64, count=len(chunk), offset=8 * chunk.offset) for chunk in chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
 
 
 def comma_rows(stream: IO[bytes], width: int, path: Path, line: int) -> Iterator[Block]:
