@@ -335,6 +335,12 @@ def test_what_cannot_be_simulated_is_a_failure_of_its_rows_only(template: Librar
     assert "pins c, b stand in the netlist or in the library, not in both" in reasons[5]
 
 
+def test_a_work_folder_that_cannot_be_made_is_named(template: Library, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot make the work folder .*file"):
+        characterize(plan(), CORNER, settings(tmp_path, work=tmp_path / "file" / "work"), template=template)
+
+
 def test_two_runs_do_not_share_a_work_folder(template: Library, tmp_path: Path) -> None:
     from eda_plugin.flow.journal import Journal
 
@@ -428,6 +434,27 @@ def test_three_languages_say_the_same_circuit(needs_tool: Callable[[str], str], 
         assert not done.failures
         assert np.allclose(done.points.delay, own.delay, rtol=2e-3, atol=0)
         assert np.allclose(done.points.transition, own.transition, rtol=2e-3, atol=0)
+
+
+def test_a_flip_flops_delays_in_three_languages_are_the_librarys(
+    needs_tool: Callable[[str], str], template: Library, tmp_path: Path
+) -> None:
+    program = needs_tool("ngspice")
+    clock, reset = (Arc("DFFR", "Q", *rest) for rest in (("CK", "rising_edge", "non_unate"), ("RN", "clear", "positive_unate")))
+    rows = [(clock, "rise"), (clock, "fall"), (reset, "fall")]
+    axes = template[TableKey(*clock, "cell_rise")].axes
+    index = np.array([[axes[0].values[3], axes[1].values[3]]] * len(rows))
+    points = Points.plan(tuple(row[0] for row in rows), tuple(row[1] for row in rows), index)
+    found = [characterize(points, CORNER, real(tmp_path, program), template=template)]
+    for name, rest in (("hspice", "-i {deck} -o {folder}/deck"), ("xyce", "{deck}")):
+        command = f"{sys.executable} {STAND_INS / f'{name}.py'} --by ngspice {rest}"
+        found.append(characterize(points, CORNER, settings(tmp_path, simulator=name, command=command), template=template))
+    for done in found:
+        assert not done.failures
+        for row in range(len(points)):
+            delay, transition = known(template, points, row)
+            assert done.points.delay[row] == pytest.approx(delay, rel=2e-3)
+            assert done.points.transition[row] == pytest.approx(transition, rel=1e-2)
 
 
 def test_thresholds_and_derate_of_the_template_are_those_of_the_answer(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from eda_plugin.adapters.simulators import Run, adopt
 from eda_plugin.errors import ParseError
 from eda_plugin.flow.journal import Journal
 
@@ -84,6 +88,20 @@ def test_killed_twenty_times_nothing_finished_is_lost_or_done_twice(tmp_path: Pa
     else:
         assert calls >= lines.count("call")
     assert (tmp_path / "measured.csv").read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
+
+
+def test_a_simulation_that_outlived_us_and_its_time_is_ended(tmp_path: Path) -> None:
+    run = Run.make(tmp_path, {"deck.sp": "* deck\n"}, {"simulator": "ngspice", "keys": ["a"]})
+    with (run.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        left = subprocess.Popen(["sleep", "300"], start_new_session=True, pass_fds=[lock.fileno()])
+    (run.folder / "pid").write_text(str(left.pid))
+    os.utime(run.folder / "lock", (0, time.time() - 60))
+    try:
+        adopt([run], timeout=1)
+        assert left.wait(timeout=30) == -signal.SIGKILL
+    finally:
+        left.kill()
 
 
 # The journal

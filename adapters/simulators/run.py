@@ -201,12 +201,14 @@ def adopt(runs: Sequence[Run], timeout: float) -> None:
         path = run.folder / "lock"
         with contextlib.suppress(OSError), path.open("r+") as lock:
             end = path.stat().st_mtime + timeout
+            last = None
             while not _free(lock.fileno()):
-                if time.time() > end + _PATIENCE:
-                    break
                 if time.time() > end:
+                    last = last or time.monotonic() + _PATIENCE
                     with contextlib.suppress(OSError, ValueError):
                         _kill(int((run.folder / "pid").read_text(encoding="ascii")))
+                    if time.monotonic() > last:
+                        break
                 time.sleep(_POLL)
 
 

@@ -29,26 +29,35 @@ Array = NDArray[np.float64]
 
 @dataclass(eq=False)
 class _Grid:
-    """One arc's edge: the covariance of its relative errors, of delay and of transition (k, size, size), and the places not yet asked."""
+    """One arc's edge: relative spread of delay and of transition (k, size), correlation of places (size, size), those not yet asked.
+
+    The covariance (k, size, size) is made when the table is first asked: most tables never are.
+    """
 
     row: int
-    covariance: Array
+    spread: Array
+    near: Array
     free: NDArray[np.bool_]
+    covariance: Array | None = None
 
     def best(self) -> tuple[float, int]:
-        """The place that takes most variance away, and how much; nothing where every place was asked."""
-        own = np.diagonal(self.covariance, axis1=1, axis2=2)
-        taken = (self.covariance**2).sum(axis=1) / np.where(own > 0, own, 1.0)
+        """The place that takes most variance away, and how much; less than nothing where every place was asked."""
+        if self.covariance is None:
+            taken = self.spread**2 @ self.near**2
+            taken = np.where(self.spread > 0, taken, 0.0)
+        else:
+            own = np.diagonal(self.covariance, axis1=1, axis2=2)
+            taken = (self.covariance**2).sum(axis=1) / np.where(own > 0, own, 1.0)
         gain = np.where(self.free, taken.sum(axis=0), -1.0)
         place = int(gain.argmax())
         return float(gain[place]), place
 
     def ask(self, place: int) -> None:
         """What is left when ``place`` is known."""
-        column = self.covariance[:, :, place]
+        full = self.spread[:, :, None] * self.near * self.spread[:, None, :] if self.covariance is None else self.covariance
+        column = full[:, :, place]
         own = column[:, place]
-        share = column[:, :, None] * column[:, None, :] / np.where(own > 0, own, 1.0)[:, None, None]
-        self.covariance = self.covariance - share
+        self.covariance = full - column[:, :, None] * column[:, None, :] / np.where(own > 0, own, 1.0)[:, None, None]
         self.free[place] = False
 
 
@@ -61,7 +70,8 @@ def plan_more(filled: Library, template: Library, asked: Points | None, count: i
         raise UserError("the model gives no intervals, so there is nothing to say where the next simulations teach most; choose another")
     rows = grids(template)
     done = _asked(template, rows, asked)
-    tables = [_grid(filled, template, int(row), done.get(int(row), [])) for row in rows]
+    near: dict[tuple[int, ...], Array] = {}
+    tables = [_grid(filled, template, int(row), done.get(int(row), []), near) for row in rows]
     heap = [(-gain, n, place) for n, (gain, place) in enumerate(table.best() for table in tables) if gain >= 0]
     heapq.heapify(heap)
     chosen: list[tuple[int, int]] = []
@@ -78,30 +88,31 @@ def plan_more(filled: Library, template: Library, asked: Points | None, count: i
     return Points.plan(tuple(key.arc for key in keys), tuple(edge_of(key.quantity) for key in keys), index)
 
 
-def _grid(filled: Library, template: Library, row: int, done: Sequence[int]) -> _Grid:
+def _grid(filled: Library, template: Library, row: int, done: Sequence[int], near: dict[tuple[int, ...], Array]) -> _Grid:
+    """The grid of a table; ``near`` keeps the correlations by the table's axes."""
     key = template.keys[row]
-    axes = [template.axes[a] for a in template.axis[row] if a >= 0]
-    shape = [len(axis) for axis in axes]
-    near = np.ones((1, 1))
-    for axis in axes:
-        steps = np.arange(len(axis))
-        near = np.kron(near, (NEXT_LOAD if axis.is_load else NEXT_SLEW) ** np.abs(steps[:, None] - steps))
+    axes = tuple(int(a) for a in template.axis[row] if a >= 0)
+    if axes not in near:
+        near[axes] = np.ones((1, 1))
+        for axis in (template.axes[a] for a in axes):
+            steps = np.arange(len(axis))
+            near[axes] = np.kron(near[axes], (NEXT_LOAD if axis.is_load else NEXT_SLEW) ** np.abs(steps[:, None] - steps))
+    size = len(near[axes])
     spreads = []
-    free = np.ones(int(np.prod(shape, dtype=np.int64)), dtype=bool)
+    free = np.ones(size, dtype=bool)
     free[list(done)] = False
     for quantity in timing_quantities(edge_of(key.quantity)):
         partner = TableKey(*key.arc, quantity, key.nth)
-        if partner not in filled or filled[partner].values.size != len(free):
+        if partner not in filled or filled[partner].values.size != size:
             continue
         table = filled[partner]
-        half = np.zeros(len(free))
+        half = np.zeros(size)
         if table.lower is not None and table.upper is not None:
             half = (table.upper - table.lower).ravel() / 2 / np.maximum(np.abs(table.values.ravel()), FLOOR)
         measured = table.origin.ravel() == Origin.MEASURED
         spreads.append(np.where(np.isfinite(half) & ~measured, half, 0.0))
         free &= ~measured
-    spread = np.array(spreads).reshape(-1, len(free))
-    return _Grid(row, spread[:, :, None] * near * spread[:, None, :], free)
+    return _Grid(row, np.array(spreads).reshape(-1, size), near[axes], free)
 
 
 def _asked(template: Library, rows: NDArray[np.int64], asked: Points | None) -> dict[int, list[int]]:

@@ -1,6 +1,6 @@
 """Close a corner of this folder with ngspice, and compare it with the library that was simulated in full.
 
-    python examples/hkmg22/close.py [--corner ss_n40C_0v72 ...] [--budget 5%] [--rounds 3] [--until p99=2%]
+    python examples/hkmg22/close.py [--corner ss_n40C_0v72 ...] [--budget 5%] [--rounds 3] [--until p99=1.5%]
 
 The corner's own library gives nothing but its structure and axes; the anchors are all others. Prints what each round cost, the errors
 against the full simulation, and the calls of the simulator as the journal has them and as a wrapper around ngspice counted them. Ends
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--corner", nargs="*", default=["ss_n40C_0v72"], metavar="NAME")
     parser.add_argument("--budget", default="5%")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--until", default="p99=2%")
+    parser.add_argument("--until", default="p99=1.5%")
     parser.add_argument("--jobs", type=int, default=0, help="ngspice processes at once (default: one a core)")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/close"))
     options = parser.parse_args()

@@ -51,8 +51,8 @@ def read(path: Path) -> list[str]:
 
 def check(lines: list[str], stem: Path) -> None:
     def fault(text: str) -> None:
-        stem.with_suffix(".lis").write_text(f" **error** {text}\n")
-        sys.exit(f" **error** {text}")
+        stem.with_suffix(".lis").write_text(f" ****** stand-in ******\n **error** {text}\n ***** job aborted\n")
+        sys.exit(1)
 
     if lines[-1].lower() != ".end":
         fault("no .end at the end")
