@@ -57,6 +57,8 @@ def test_paths(path: str, expected: dict[str, object]) -> None:
             "delay",
             {"edge": "rise", "timing_sense": "negative_unate", "related_pin": "b", "pin": "y", "when": "!a1&a2"},
         ),
+        ("tclh_ck_q", "delay", {"edge": "rise", "related_pin": "ck", "pin": "q", "timing_type": ""}),
+        ("clk_to_q_fall", "delay", {"edge": "fall", "timing_type": ""}),
         ("trise", "transition", {"edge": "rise"}),
         ("tran_fall", "transition", {"edge": "fall"}),
         ("tf_a_y", "transition", {"edge": "fall", "related_pin": "a", "pin": "y"}),

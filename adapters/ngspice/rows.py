@@ -56,7 +56,7 @@ def stream_log(path: str | Path) -> Iterator[LoggedRow | LoggedNote]:
         for number, raw in enumerate(iter(lambda: stream.readline(_LONGEST), b""), start=1):
             text = raw.decode("utf-8", "replace").rstrip()
             if start := _TEMPERATURE.match(text):
-                degrees = float(start[1])
+                degrees = _number(start[1])
                 if row.measured:
                     yield row
                     row = LoggedRow(degrees)
@@ -74,7 +74,7 @@ def stream_log(path: str | Path) -> Iterator[LoggedRow | LoggedNote]:
                 row.measured = True
             elif found := _VALUE.match(text):
                 value = _number(found[2])
-                if value is None:
+                if math.isnan(value) and not found[3]:
                     continue
                 if found[1] in row.values and row.measured:
                     yield row
@@ -89,8 +89,9 @@ def stream_log(path: str | Path) -> Iterator[LoggedRow | LoggedNote]:
         yield row
 
 
-def _number(text: str) -> float | None:
+def _number(text: str) -> float:
+    """NaN for what is no number."""
     try:
         return float(text)
     except ValueError:
-        return None
+        return math.nan

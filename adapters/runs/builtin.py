@@ -68,6 +68,14 @@ quantity = "transition"
 negated = "n"
 [measure.values]
 timing_sense = { n = "negative_unate", p = "positive_unate" }
+[[measure]]  # tclh_ck_q, tcq_rise, tc2q_lh, clk_to_q_fall: which edge of the clock it is no name tells
+pattern = '(?:t_?c|t?_?(?:cq|c2q|ck2q|clk2q|clk_?to_?q|ck_?to_?q))_?(?P<edge>lh|hl|rise|fall)(?:_<FROM>_<TO>)?'
+quantity = "delay"
+timing_type = ""
+[[measure]]
+pattern = 'trc_?(?P<edge>lh|hl)(?:_(?:<FROM>_)?<TO>)?'
+quantity = "transition"
+timing_type = ""
 [[measure]]  # trise, tfall, t_rise_y, tr, tf, tr_y, tf_a_y
 pattern = 't_?(?P<edge>rise|fall|r|f)(?:_(?:<FROM>_)?<TO>)?'
 quantity = "transition"

@@ -79,7 +79,7 @@ def read_deck(path: str | Path) -> Deck:
         explicit or title,
         tuple(reader.finished()),
         tuple(reader.instances),
-        reader.statements,
+        {name: found for name, found in reader.statements.items() if name not in reader.ambiguous},
         reader.aliases,
         reader.levels,
         reader.subcircuits,
@@ -117,6 +117,7 @@ class _Reader:
     levels: dict[str, float] = field(default_factory=dict)
     subcircuits: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stop: float | None = None
+    ambiguous: set[str] = field(default_factory=set)
     _blocks: list[Block] = field(default_factory=list)
     _name: str = ""
     _values: dict[str, float] = field(default_factory=dict)
@@ -147,9 +148,15 @@ class _Reader:
                 actions[word](number, text)
             elif re.match(r"\.?meas", word):
                 if found := parse_statement(text, number):
-                    self.statements.setdefault(found.name.lower(), found)
+                    self._state(found)
             elif word[0] in "xvc":
                 self._element(number, text)
+
+    def _state(self, found: Statement) -> None:
+        """A name that stands for several things, as in a control loop over edges, tells nothing by its statements."""
+        known = self.statements.setdefault(found.name.lower(), found)
+        if not known.alike(found):
+            self.ambiguous.add(found.name.lower())
 
     def finished(self) -> list[Block]:
         return [*self._blocks, self._block()]

@@ -91,7 +91,7 @@ def _measure(column: int, name: str, told: Named | None, stated: Mapping[str, st
         for key, value in source.items():
             if key in FIELDS and value != "":
                 fields.setdefault(key, str(value))
-    if quantity in _TIMING:
+    if quantity in _TIMING and not any("timing_type" in source for source in (told.fields if told else {}, by_look)):
         fields.setdefault("timing_type", "combinational")
     numbers, columns = (told.numbers, told.columns) if told else ({}, {})
     return Measure(column, name, quantity, fields, numbers, columns, told.factor if told else 1.0)

@@ -46,6 +46,11 @@ class Statement:
     quantity: str = ""
     unit: str = ""
 
+    def alike(self, other: Statement) -> bool:
+        """Whether two statements measure between the same nodes and edges, or the same kind of thing."""
+        ends = [[(end.node.lower(), end.edge) if end else None for end in (one.trig, one.targ)] for one in (self, other)]
+        return ends[0] == ends[1] and self.quantity == other.quantity
+
 
 def parse_statement(text: str, line: int) -> Statement | None:
     """One ``.measure`` (or ngspice's ``meas``) line, continuations joined; None where it is unreadable.

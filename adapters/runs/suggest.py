@@ -162,6 +162,7 @@ def _measure_rule(rule: MeasureRule, names: Sequence[str]) -> list[str]:
     lines = [f"[[measure]]     # {_examples(names)}", f"pattern = '{rule.pattern.pattern}'"]
     if rule.quantity:
         lines.append(f'quantity = "{rule.quantity}"')
+    lines += [f'{name} = "{text}"' for name, text in rule.fields.items()]
     if rule.negated:
         lines.append(f'negated = "{rule.negated}"     # what a low input begins with in the group when')
     if rule.words:

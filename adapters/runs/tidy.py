@@ -6,6 +6,7 @@ Texts are dictionary encoded, so that a million values cost little more than the
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -38,7 +39,8 @@ def tidy_rows(batch: Batch, placed: Placed, facts: Facts, file: str, reason: str
     shape = (len(batch), len(places))
     keep = batch.present[:, places].ravel()
     values = (batch.values[:, places] * np.array([measure.factor for measure in placed.measures])).ravel()[keep]
-    failed = np.isnan(values)
+    failed = ~np.isfinite(values)
+    values[failed] = np.nan
     columns: dict[str, pa.Array] = {}
     for name in FIELDS:
         columns[name] = _by_measure([measure.fields.get(name) for measure in placed.measures], shape, keep)
@@ -123,7 +125,7 @@ def _json(columns: Mapping[str, NDArray[np.float64]], count: int) -> list[str | 
         return [None] * count
     names = sorted(columns)
     table = np.stack([columns[name] for name in names], axis=1).tolist()
-    return [json.dumps({name: value for name, value in zip(names, row, strict=True) if value == value}) for row in table]
+    return [json.dumps({name: value for name, value in zip(names, row, strict=True) if math.isfinite(value)}) for row in table]
 
 
 def _word(values: Mapping[float, float | str], value: float) -> str:
