@@ -24,6 +24,7 @@ __all__ = ["bench"]
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same figures.")
 @click.option("--corners", type=PATH, metavar="TABLE.csv", help="Corners: columns file, process, voltage, temperature.")
 @click.option("--check-leakage", is_flag=True, help="Watch every file that plans and fills open: none may be the target's truth.")
+@click.option("--joint", is_flag=True, help="Score samples of whole tables too: worst errors, slopes, path sums.")
 @click.option("--keep", is_flag=True, help="Keep the filled libraries.")
 @click.option("--quiet", is_flag=True, help="Show no progress and no figures.")
 @without_cache
@@ -40,6 +41,7 @@ def bench(
     seed: int,
     corners: Path | None,
     check_leakage: bool,
+    joint: bool,
     keep: bool,
     quiet: bool,
     no_cache: bool,
@@ -65,6 +67,7 @@ def bench(
         workers=jobs,
         corners=corners,
         check_leakage=check_leakage,
+        joint=joint,
         keep=keep,
     )
     session = session_of(quiet=quiet, cache=not no_cache)

@@ -36,6 +36,7 @@ COLUMNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("MB", ("usage", "peak_mb")),
 )
 _WIDTH, _ERROR = COLUMNS[6][1], COLUMNS[0][1]
+_FEATURES = {"largest": "largest error in a table", "slope": "slope in load", "rise_fall": "rise - fall", "path": "path sums"}
 _GROUPS = ("timing", "constraint", "power", "leakage", "capacitance")
 
 
@@ -51,7 +52,7 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, object]]:
     """Means over the targets, of each case, budget and model: of each column, and of the intervals of each group and of each third.
 
     ``rank``: Spearman's correlation, over the targets, of the mean width of the timing intervals with the mean error: 1 where the interval
-    says which corner is the worse one.
+    says which corner is the worse one. ``joint``: means of the scores of whole tables' samples, where they were asked for.
     """
     from eda_plugin.qa.scores import rank_correlation
 
@@ -65,6 +66,7 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, object]]:
         found.append({
             "case": case, "budget": budget, "model": model, "targets": len(own), "mean": means,
             "intervals": {group: value for group, value in intervals.items() if value},
+            "joint": _joint(own),
             "rank": rank_correlation([widths[number] for number in known], [errors[number] for number in known]),
         })  # fmt: skip
     return found
@@ -87,6 +89,12 @@ def _intervals(rows: Sequence[Row], group: str) -> dict[str, object]:
     if thirds:
         result["thirds"] = [{name: _mean([third[place][name] for third in thirds]) for name in names} for place in range(3)]
     return result
+
+
+def _joint(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    names = ("coverage_pct", "crps_pct")
+    means = {feature: {name: _mean([figure(row, ("joint", feature, name)) for row in rows]) for name in names} for feature in _FEATURES}
+    return {feature: values for feature, values in means.items() if np.isfinite(values["coverage_pct"])}
 
 
 def write_report(rows: Sequence[Row], facts: Mapping[str, object], folder: Path, warn: Callable[[str], None]) -> list[Path]:
@@ -128,7 +136,7 @@ def _markdown(rows: Sequence[Row], means: Sequence[Mapping[str, object]], facts:
         for one in own:
             numbers = [_shown(figure(one, ("mean", name))) for name in names]
             lines.append(_line([f"**mean of {one['targets']}**", one["budget"], one["model"], *numbers]))
-        lines += ["", *_interval_table(own)]
+        lines += ["", *_interval_table(own), *_joint_table(own)]
         leaks = [row for row in rows if row["case"] == case and "leakage" in row]
         if leaks:
             breaches = sum(len(row["leakage"]["breaches"]) for row in leaks)  # type: ignore[index,misc]
@@ -152,6 +160,18 @@ def _interval_table(means: Sequence[Mapping[str, object]]) -> list[str]:
         return []
     head = ["budget", "model", "intervals", "coverage", "mean width", "narrowest third", "middle", "widest", "rank of width and error"]
     return [*_head(head), *lines, ""]
+
+
+def _joint_table(means: Sequence[Mapping[str, object]]) -> list[str]:
+    """Coverage of the 90 % intervals of features of whole tables, and their CRPS in per cent of the table's mean."""
+    lines = []
+    for one in means:
+        joint = one["joint"]
+        if isinstance(joint, Mapping) and joint:
+            cells = [f"{_shown(joint[name]['coverage_pct'])} / {_shown(joint[name]['crps_pct'])}" if name in joint else "-"
+                     for name in _FEATURES]  # fmt: skip
+            lines.append(_line([one["budget"], one["model"], *cells]))
+    return [*_head(["budget", "model", *(f"{text}: coverage / CRPS" for text in _FEATURES.values())]), *lines, ""] if lines else []
 
 
 def _head(names: Sequence[str]) -> list[str]:

@@ -40,6 +40,7 @@ class BenchSettings:
     ``models``: names, each with options of `fill` behind plus signs (``auto+no-diffusion``); none for all that are registered. ``targets``,
     ``anchors``, ``budgets``: see ``cases.jobs``. ``workers``: cells that run at once; no result depends on it but time and memory.
     ``corners``: a corner table. ``check_leakage``: record the files that plans and fills open. ``keep``: the filled libraries stay.
+    ``joint``: score samples of whole tables too, of models that give them.
     """
 
     cases: tuple[str, ...] = ("A",)
@@ -52,6 +53,7 @@ class BenchSettings:
     corners: Path | None = None
     check_leakage: bool = False
     keep: bool = False
+    joint: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +171,8 @@ class _Run:
         known = _load(place)
         checked = not self.settings.check_leakage or "leakage" in known
         kept = not self.settings.keep or (folder / model / "filled.lib").exists()
-        if known.get("fingerprint") == token and "failure" not in known and checked and kept:
+        drawn = not self.settings.joint or "joint" in known
+        if known.get("fingerprint") == token and "failure" not in known and checked and kept and drawn:
             return known
         with self._door:
             lock = self._busy.setdefault(job, threading.Lock())
@@ -205,7 +208,8 @@ class _Run:
         place, token = folder / "prepared.json", self._token(job, "")
         template, plan, answers = folder / "template.lib", folder / "plan.csv", folder / "measured.csv"
         known = _load(place)
-        if known.pop("fingerprint", None) == token and template.exists() and answers.exists():
+        checked = not self.settings.check_leakage or "plan_leakage" in known
+        if known.pop("fingerprint", None) == token and checked and template.exists() and answers.exists():
             return known
         truth_path = self.libraries[job.target]
         liberty.write_blank(liberty.open_document(truth_path), template)
@@ -235,6 +239,7 @@ class _Run:
         name, *options = model.split("+")
         ask = [*self._common("fill", job, folder / "template.lib"), "--measured", str(folder / "measured.csv"), "-o", str(filled)]
         ask += ["--values", str(values), "--report", str(out / "report.json"), "--model", name, *(f"--{option}" for option in options)]
+        ask += ["--save-model", str(out)] if self.settings.joint else []
         usage, leakage = self._run(ask, out, "fill", self.libraries[job.target])
         row: Row = {"usage": usage.to_dict()}
         if leakage is not None:
@@ -245,10 +250,23 @@ class _Run:
         truth = self._truth(job.target)
         measured = points.read(folder / "measured.csv", header=truth.header, load_first=load_first(truth))
         row["score"] = score(library, truth, measured)
+        if self.settings.joint:
+            row["joint"] = self._joint(out, library, truth)
         if not self.settings.keep:
             for path in (filled, values):
                 path.unlink(missing_ok=True)
         return row
+
+    def _joint(self, folder: Path, filled: Library, truth: Library) -> Mapping[str, object] | None:
+        """Scores of the samples that the saved model draws; ``None`` for a model that draws none."""
+        from eda_plugin.models.checkpoint import NAME, load_sampler
+        from eda_plugin.qa.joint import SAMPLES, joint_scores
+
+        if not (folder / NAME).exists():
+            return None
+        samples = load_sampler(folder).sample(SAMPLES, self.settings.seed)
+        (folder / NAME).unlink()
+        return joint_scores(samples, filled, truth)
 
     def _truth(self, corner: Corner) -> Library:
         from eda_plugin.adapters import liberty

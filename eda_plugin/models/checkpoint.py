@@ -19,7 +19,7 @@ from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.residual import ResidualModel
 from eda_plugin.models.sampler import Family, TableSampler
 
-__all__ = ["load_sampler", "save_filled"]
+__all__ = ["NAME", "load_sampler", "save_filled"]
 
 NAME = "model.safetensors"
 FORMAT = "eda-plugin sampler 1"

@@ -17,7 +17,7 @@ from eda_plugin.domain.quantity import CONSTRAINT, DELAY, POWER, TIMING
 from eda_plugin.qa.metrics import TIME_FLOOR, coverage, floor_of, relative_error
 from eda_plugin.qa.subject import Floats, View, align, resample
 
-__all__ = ["GROUPS", "rank_correlation", "score"]
+__all__ = ["CHAINS", "GROUPS", "LENGTH", "rank_correlation", "score"]
 
 GROUPS = ("timing", "constraint", "power", "leakage", "capacitance")
 RTOL, ATOL = 0.02, 2e-12  # what a library team signs off by
