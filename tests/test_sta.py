@@ -49,7 +49,7 @@ def test_the_nearest_corner_is_no_stand_in(slack: Compare, sky130: Path) -> None
     assert report["new_messages"] == []
 
 
-def test_a_combinational_library_is_timed_too(slack: Compare, repository: Path) -> None:
+def test_the_example_library_is_timed_too(slack: Compare, repository: Path) -> None:
     libraries = sorted((repository / "examples" / "hkmg22" / "lib").glob("*.lib"))
     if len(libraries) < 2:
         pytest.skip("example data absent: examples/hkmg22/lib")

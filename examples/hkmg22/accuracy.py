@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from characterize import read_cells
+from designs import read_cells
 
 from eda_plugin.adapters import liberty
 from eda_plugin.adapters.ngspice import NgspiceSettings, simulate

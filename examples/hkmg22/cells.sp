@@ -1,4 +1,4 @@
-* hkmg22: transistor netlists of twelve cells
+* hkmg22: transistor netlists of thirteen cells
 *
 * Pins: inputs, outputs, vdd, vss. Static CMOS, one unit (NMOS 100 nm, PMOS 180 nm) of drive at each output; a stack of n devices is drawn
 * wider so that it drives about as well as one unit. Drain and source areas follow from the width (a contacted diffusion is two gate
@@ -142,3 +142,35 @@ xn13 CO cn vss vss nfet
 xp14 S sn vdd vdd pfet
 xn14 S sn vss vss nfet
 .ends FA
+
+* D flip-flop, rising edge, asynchronous reset (RN low): master m, s of transmission gates; RN holds the master by its keeper and the slave by its gate
+.subckt DFFR CK D RN Q vdd vss
+xp1 cn CK vdd vdd pfet w=126n
+xn1 cn CK vss vss nfet w=70n
+xp2 cp cn vdd vdd pfet w=126n
+xn2 cp cn vss vss nfet w=70n
+xp3 dn D vdd vdd pfet w=126n
+xn3 dn D vss vss nfet w=70n
+xp4 m cp dn vdd pfet w=100n
+xn4 m cn dn vss nfet w=70n
+xp5 mn m vdd vdd pfet w=126n
+xn5 mn m vss vss nfet w=70n
+xp6 mk mn vdd vdd pfet w=100n
+xp7 mk RN vdd vdd pfet w=100n
+xn6 mk mn x1 vss nfet w=90n
+xn7 x1 RN vss vss nfet w=90n
+xp8 m cn mk vdd pfet w=80n
+xn8 m cp mk vss nfet w=60n
+xp9 s cn mn vdd pfet w=100n
+xn9 s cp mn vss nfet w=70n
+xp10 qn s vdd vdd pfet w=160n
+xp11 qn RN vdd vdd pfet w=126n
+xn10 qn s x2 vss nfet w=130n
+xn11 x2 RN vss vss nfet w=130n
+xp12 sk qn vdd vdd pfet w=100n
+xn12 sk qn vss vss nfet w=60n
+xp13 s cp sk vdd pfet w=80n
+xn13 s cn sk vss nfet w=60n
+xp14 Q qn vdd vdd pfet
+xn14 Q qn vss vss nfet
+.ends DFFR
