@@ -126,7 +126,7 @@ def test_register_formats() -> None:
 
     plugins = Plugins()
     plugins.register(plugin(register_formats=lambda registry: registry.add(Format("toy", "a toy", ("*.toy",), read=read))), "toy")
-    assert plugins.formats.names == ["liberty", "hspice", "toy"]
+    assert plugins.formats.names == ["liberty", "hspice", "results", "toy"]
     assert plugins.formats.reader(Path("a.TOY")).name == "toy"
     assert plugins.formats is plugins.formats
 
