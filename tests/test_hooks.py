@@ -303,7 +303,7 @@ def test_a_plugin_that_fails_half_way_registers_nothing() -> None:
     told: list[str] = []
     plugins = Plugins(told.append)
     plugins.register(plugin(register_formats=half), "half")
-    assert plugins.formats.names == ["liberty", "hspice"]
+    assert plugins.formats.names == ["liberty", "hspice", "results"]
     assert "the format 'liberty' is registered twice" in told[0]
 
 
