@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from eda_plugin.adapters.ngspice.netlist import read_ports
@@ -177,12 +177,13 @@ def _side_inputs(deck: Deck, pairs: Sequence[tuple[str, str]], used: set[str]) -
 
 def _ports(deck: Deck, block: Block) -> dict[str, tuple[str, ...]]:
     files = ((deck.path.parent / name) for name in block.included)
-    found = [_ports_in(path) for path in files if path.is_file() and path.stat().st_size <= _LARGEST]
+    known = [(path, path.stat()) for path in files if path.is_file()]
+    found = [_ports_in(path, stat.st_mtime_ns, stat.st_size) for path, stat in known if stat.st_size <= _LARGEST]
     return dict(itertools.chain(*(table.items() for table in found), deck.subcircuits.items()))
 
 
-@cache
-def _ports_in(path: Path) -> dict[str, tuple[str, ...]]:
+@lru_cache(maxsize=64)
+def _ports_in(path: Path, changed: int, size: int) -> dict[str, tuple[str, ...]]:  # noqa: ARG001 - a file that changed is read again
     try:
         return read_ports(path)
     except UserError:  # a file of models: it has no cell
