@@ -89,10 +89,13 @@ def free_rows(stream: IO[bytes], width: int, path: Path, line: int) -> Iterator[
         chunk = stream.read(CHUNK)
         text += chunk
         raw = np.frombuffer(text, dtype=np.uint8)
-        solid = raw > 32
-        starts = np.flatnonzero(solid[1:] > solid[:-1]) + 1
-        if len(raw) and solid[0]:
-            starts = np.concatenate([[0], starts])
+        if (found := _alike(raw, width, line)) is not None:
+            block, used, past, column = found
+            yield block
+            line += past
+            text = text[used:]
+            raw = raw[used:]
+        starts = _starts(raw)
         breaks = np.flatnonzero(raw == 10)
         # The last token may go on in the next chunk, and the last row with it.
         whole = (len(starts) - bool(chunk and len(starts))) // width
@@ -120,6 +123,45 @@ def free_rows(stream: IO[bytes], width: int, path: Path, line: int) -> Iterator[
             path=path,
             line=line,
         )
+
+
+def _starts(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Where tokens begin."""
+    solid = raw > 32
+    starts = np.flatnonzero(solid[1:] > solid[:-1]) + 1
+    return np.concatenate([[0], starts]) if len(raw) and solid[0] else starts
+
+
+def _alike(raw: NDArray[np.uint8], width: int, line: int) -> tuple[Block, int, int, int] | None:
+    """Rows that all lie as the first one does, which is how HSPICE pads them, with the bytes and lines that they take and the column behind
+    them; None where they don't.
+
+    Nothing is searched for: a field that holds no number, or two, is refused by what reads the numbers.
+    """
+    first = _starts(raw[: LONGEST * width])
+    if len(first) <= width:
+        return None
+    # A sign stands before the column of the digits.
+    before_sign = int(first[0] > 0 and raw[first[0] - 1] == 32)
+    begin, length = int(first[0]) - before_sign, int(first[width] - first[0])
+    count = (len(raw) - begin) // length
+    if count * width <= FEW:
+        return None
+    rows = raw[begin : begin + count * length].reshape(count, length).copy()
+    marks = first[1:width] - begin - 1 - (raw[first[1:width] - 2] <= 32)
+    breaks, returns = np.flatnonzero(rows[0] == 10), np.flatnonzero(rows[0] == 13)
+    if not len(breaks) or breaks[-1] <= first[width - 1] - begin or not (rows[:, marks] <= 32).all() or not (rows[:, breaks] == 10).all():
+        return None
+    rows[:, breaks] = 32
+    rows[:, returns] = np.where(rows[:, returns] == 13, 32, rows[:, returns])
+    rows[:, marks] = 44
+    rows[:, -1] = 10
+    values = _numbers(rows.tobytes(), count, width)
+    if values is None:
+        return None
+    before = int(np.count_nonzero(raw[:begin] == 10))
+    lines = line + before + len(breaks) * np.arange(count, dtype=np.int64)
+    return Block(values, lines), begin + count * length, before + len(breaks) * count, length - int(breaks[-1])
 
 
 def _slow(text: bytes, path: Path, line: int, column: int) -> NDArray[np.float64]:

@@ -47,25 +47,26 @@ def check(target: str, data: bytes, folder: Path) -> None:
 def _measure(path: Path, size: int) -> None:
     import numpy as np
 
-    from eda_plugin.adapters.hspice import is_measure, read_measure, tokens
+    from eda_plugin.adapters.hspice import MeasureFile, is_measure, read_measure, tokens
     from eda_plugin.errors import InternalError, ParseError
 
     is_measure(path)
-    answers = []
+    read: list[MeasureFile] = []
+    refused: list[str] = []
     usual = tokens.FEW
     for few in (0, size):
         tokens.FEW = few
         try:
-            answers.append(read_measure(path))
+            read.append(read_measure(path))
         except ParseError as error:
-            answers.append(error)
+            refused.append(str(error))
         finally:
             tokens.FEW = usual
-    quick, slow = answers
-    if isinstance(quick, ParseError) or isinstance(slow, ParseError):
-        if str(quick) != str(slow):
-            raise InternalError(f"quickly read {quick}, slowly {slow}")
+    if refused:
+        if read or refused[0] != refused[1]:
+            raise InternalError(f"refused in one way of reading, not in the other: {refused}")
         return
+    quick, slow = read
     if quick.values.shape != (len(quick), len(quick.names)) or not np.array_equal(quick.lines, slow.lines):
         raise InternalError("rows without their names or lines")
     if not np.array_equal(quick.values, slow.values, equal_nan=True):
