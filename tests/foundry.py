@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
-__all__ = ["CELLS", "cut_libraries", "cut_library"]
+import numpy as np
+
+__all__ = ["CELLS", "cut_libraries", "cut_library", "simulate"]
 
 PREFIX = "sky130_fd_sc_hd__"
 CELLS = (
@@ -30,3 +33,21 @@ def cut_libraries(folder: Path, out: Path, corners: Collection[str], cells: Coll
     """The corners of the foundry's folder, cut down, by corner."""
     out.mkdir(parents=True, exist_ok=True)
     return {corner: cut_library(folder / f"{PREFIX}{corner}.lib.gz", out / f"{PREFIX}{corner}.lib", cells) for corner in corners}
+
+
+def simulate(anchors: Collection[Path], truth: Path, out: Path, budget: str, **how: object) -> Path:
+    """What a simulator would answer to the plan for ``truth``'s corner: the numbers that stand in ``truth``, on the plan's places."""
+    import eda_plugin as ep
+    from eda_plugin.adapters import points
+    from eda_plugin.domain import TableKey, timing_quantities
+
+    (library,) = ep.read(truth)
+    plan = ep.plan(ep.read(sorted(anchors)), library.corner, budget, template=truth, **how)  # type: ignore[arg-type]
+    answers = []
+    for arc, edge, at in zip(plan.points.arcs, plan.points.edges, plan.points.index, strict=True):
+        tables = [library[TableKey(*arc, quantity)] for quantity in timing_quantities(edge)]
+        places = [int(np.argmin(abs(axis.values - x))) for axis, x in zip(tables[0].axes, at, strict=True)]
+        answers.append([float(table.values[tuple(places)]) for table in tables])
+    delay, transition = np.array(answers).T
+    points.write(replace(plan.points, delay=delay, transition=transition), out, header=library.header, answered=True)
+    return out

@@ -23,6 +23,7 @@ PAGES = (
     "docs/characterize.md",
     "docs/cli.md",
     "docs/hooks.md",
+    "docs/hosts.md",
     "docs/hspice.md",
     "docs/ingest.md",
     "examples/README.md",

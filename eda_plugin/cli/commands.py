@@ -8,6 +8,7 @@ from eda_plugin.cli.bench import bench
 from eda_plugin.cli.characterize import characterize
 from eda_plugin.cli.close import close
 from eda_plugin.cli.fill import fill
+from eda_plugin.cli.host_files import host_files
 from eda_plugin.cli.ingest import ingest
 from eda_plugin.cli.inspect import inspect
 from eda_plugin.cli.plan import plan
@@ -22,5 +23,5 @@ __all__ = ["register_commands"]
 
 @hookimpl
 def register_commands(group: click.Group) -> None:
-    for command in (inspect, ingest, plan, characterize, fill, close, run, predict, check, compare, bench, plugins):
+    for command in (inspect, ingest, plan, characterize, fill, close, run, predict, check, compare, bench, host_files, plugins):
         group.add_command(command)

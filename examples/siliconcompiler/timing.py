@@ -89,6 +89,8 @@ def main() -> None:
     parser.add_argument("libraries", type=Path, help="folder of libraries at other corners")
     parser.add_argument("corner", help="such as ss_100C_1v60")
     parser.add_argument("--true", type=Path, help="a library of the corner, in the place of the filled one")
+    parser.add_argument("--measured", type=Path, help="simulations of the corner: a plan with delay and transition")
+    parser.add_argument("--template", type=Path, help="library with the corner's own axes")
     parser.add_argument("--model", default="auto", help="of eda-plugin fill")
     parser.add_argument("--rule", action="append", default=[], help="check by this rule only; may be repeated")
     options = parser.parse_args()
@@ -103,7 +105,10 @@ def main() -> None:
     if options.true:
         cells = Cells(str(options.true.resolve().parent), options.true.name)
     else:
-        cells = Cells(f"edafill://{options.libraries.resolve()}?corner={options.corner}&model={options.model}", f"{options.corner}.lib")
+        files = {"measured": options.measured, "template": options.template}
+        given = "".join(f"&{name}={path.resolve()}" for name, path in files.items() if path)
+        place = f"edafill://{options.libraries.resolve()}?corner={options.corner}&model={options.model}{given}"
+        cells = Cells(place, f"{options.corner}.lib")
     project.set_mainlib(cells)
     project.set_asic_delaymodel("nldm")
     scenario = project.constraint.timing.make_scenario("slow")

@@ -42,7 +42,7 @@ class FillResolver(Resolver):
         anchors = library_files([root / (self.urlparse.netloc + self.urlparse.path)])
         token = hashlib.sha256(self.urlparse.geturl().encode()).hexdigest()[:16]
         folder = root / asked.pop("folder") if "folder" in asked else Path(datarootdir(self.root)) / f"{SCHEME}-{token}"
-        measured = asked.pop("measured", None)
+        files = {name: root / asked.pop(name) for name in ("measured", "template") if name in asked}
         folder.mkdir(parents=True, exist_ok=True)
         options = [word for name, value in asked.items() for word in (f"--{name}", value)]
         lock = get_file_lock(folder / SCHEME)  # several jobs may ask for one corner at once
@@ -50,7 +50,7 @@ class FillResolver(Resolver):
         try:
             for corner in corners:
                 self.logger.info(f"Filling the corner {corner} from {len(anchors)} libraries")
-                fill_corner(anchors, corner, folder, measured=None if measured is None else root / measured, options=options)
+                fill_corner(anchors, corner, folder, **files, options=options)
         finally:
             lock.release()
         return folder
