@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,10 +22,10 @@ from eda_plugin.models.corner import (
     process_weights,
     slope_weights,
 )
-from eda_plugin.models.zeroshot import Domain, ZeroShot, fit_zero_shot, magnitude
+from eda_plugin.models.zeroshot import PLAIN, Domain, Manner, ZeroShot, fit_zero_shot, magnitude
 
 Floats = NDArray[np.float64]
-LINEAR, LOG = Domain("linear"), Domain("log")
+LOG = Domain("log")
 EVERYONE = [*ANCHORS, TARGET]
 USE = np.array([True] * len(ANCHORS) + [False])
 TABLE = np.arange(10_000) // 25
@@ -119,7 +120,7 @@ def test_held_out_predicts_each_anchor_from_the_others() -> None:
 
 def test_domains_are_inverse_and_odd() -> None:
     z = np.array([-3.0, -1e-3, 0.0, 1e-3, 2.0])
-    for domain in (LINEAR, LOG):
+    for domain in (PLAIN, LOG):
         np.testing.assert_allclose(domain.backward(domain.forward(z)), z, rtol=1e-12)
         np.testing.assert_allclose(domain.forward(-z), -domain.forward(z))
 
@@ -130,10 +131,19 @@ def test_magnitude_has_a_floor_and_is_never_zero() -> None:
     assert found.tolist() == pytest.approx([1.0, 0.1, 2.0])
 
 
-def fit(values: Floats, corners: Sequence[Corner] = ANCHORS, target: Corner = TARGET, **options: object) -> ZeroShot:
+MANNER = Manner((PLAIN, LOG), 0.1)
+
+
+def fit(
+    values: Floats,
+    corners: Sequence[Corner] = ANCHORS,
+    target: Corner = TARGET,
+    manner: Manner = MANNER,
+    informed: Floats | None = None,
+    only: str | None = None,
+) -> ZeroShot:
     """``values`` (m, A) of the anchors in tables of 25."""
-    options = {"domains": (LINEAR, LOG), "floor": 0.1, "seed": 0, **options}
-    return fit_zero_shot(values, TABLE[: len(values)], corners, target, **options)  # type: ignore[arg-type]
+    return fit_zero_shot(values, TABLE[: len(values)], corners, target, manner, seed=0, informed=informed, only=only)
 
 
 def test_it_is_better_than_the_nearest_corner_and_chosen_by_held_out_error() -> None:
@@ -198,6 +208,43 @@ def test_an_extrapolation_is_bounded_by_the_anchors_range() -> None:
     low, high = values.min(axis=1), values.max(axis=1)
     assert np.isfinite(found.mean).all()
     assert (found.mean <= high * (high / low) * 1.01).all()  # as much again, on the logarithmic scale
+
+
+def test_a_process_carries_its_own_part_to_a_temperature_where_it_is_unknown() -> None:
+    """Effects that add up: what sets the process apart when cold does so when hot, however far that is."""
+    others = [Corner(p, v, t) for p in ("ss", "ff") for v in (1.4, 1.6, 1.8) for t in (-40, 25, 100)]
+    corners = [*others, Corner("tt", 1.6, -40), Corner("tt", 1.6, 100)]
+    level = {"ss": 0.0, "ff": 0.2, "tt": -1.0}
+    values = np.array([level[c.process] + 2.0 * np.log(c.voltage) + 0.01 * c.temperature for c in corners])
+    use = np.arange(len(corners)) < len(others) + 1
+    draw = Draw(0.4, 0.0, 0.0, 2.0, 60.0, 0.7, trend=0, nugget=1e-6, named=True)
+    together = kriging(corners, len(corners) - 1, use, draw).weights @ values[use]
+    alone = kriging(corners, len(corners) - 1, use, replace(draw, additive=0.98, effects=(0.3, 0.3, 0.4))).weights @ values[use]
+    assert abs(alone - values[-1]) < 0.3 * abs(together - values[-1])
+
+
+def test_additive_draws_keep_the_others_hyper_parameters() -> None:
+    plain, additive = draw_weights(50, 4, latent=False), draw_weights(50, 4, latent=False, additive=True)
+    assert [replace(d, additive=0.0, effects=(1.0, 0.0, 0.0)) for d in additive] == plain
+    assert 10 < sum(d.additive > 0 for d in additive) < 50
+    assert all(sum(d.effects) == pytest.approx(1.0) for d in additive)
+
+
+def test_a_process_of_its_own_kind_is_predicted_from_itself() -> None:
+    """Values of one process that the others contradict: kriging within the process is among the experts and wins."""
+    corners = [Corner(p, v, t) for p in ("ss", "ff") for v in (1.4, 1.5, 1.6, 1.7) for t in (-40, 100)]
+    target = Corner("ss", 1.55, 100)
+    rng = np.random.default_rng(6)
+    own, foreign = rng.random((300, 3)) + 0.5, rng.random((300, 3)) * 5
+
+    def value(c: Corner) -> Floats:
+        part = own if c.process == "ss" else foreign
+        return np.asarray(part @ np.array([1.0, c.voltage - 1.2, (c.temperature + 100) / 300]))
+
+    values, truth = np.stack([value(c) for c in corners], axis=1), value(target)
+    inside = fit(values, corners, target, Manner((PLAIN,), 0.1, own=True))
+    assert np.abs(inside.mean / truth - 1).mean() < 0.02
+    assert "kriging in its process, linear" in inside.scores
 
 
 def test_anchors_of_the_synthetic_truth_are_libraries_of_one_structure() -> None:

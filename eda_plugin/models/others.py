@@ -14,22 +14,21 @@ from numpy.typing import NDArray
 from eda_plugin.config import FillSettings
 from eda_plugin.data.dataset import Aligned
 from eda_plugin.domain import Origin
+from eda_plugin.models.branches import lower_branch
 from eda_plugin.models.corner import nearest_weights
 from eda_plugin.models.features import PointTable, without_holes
-from eda_plugin.models.zeroshot import Domain, ZeroShot, fit_zero_shot
+from eda_plugin.models.zeroshot import PLAIN, Domain, Manner, ZeroShot, fit_zero_shot
 
 __all__ = ["GroupFill", "fill_groups", "informed_ratios", "latent_coordinates"]
 
 Array = NDArray[np.float64]
 
-LINEAR, LOG = Domain("linear"), Domain("log")
-_DOMAINS: dict[str, tuple[tuple[Domain, ...], float]] = {
-    "constraint": ((LINEAR,), 0.1),
-    "power": ((LINEAR, LOG), 0.1),
-    "leakage": ((Domain("log", 1e-9),), 1e-3),
-    "capacitance": ((LINEAR,), 0.1),
-    "variation": ((LINEAR, LOG), 0.1),
-    "limit": ((LINEAR,), 0.1),
+LOG = Domain("log")
+_ORDINARY = Manner((PLAIN,), 0.1)
+_MANNERS = {
+    "power": Manner((PLAIN, LOG, Domain("soft log", 0.2)), 0.1, additive=True, own=True),
+    "leakage": Manner((Domain("log", 1e-9),), 1e-3, additive=True, own_family=0.6, own_process=0.5),
+    "variation": Manner((PLAIN, LOG), 0.1),
 }
 
 
@@ -97,26 +96,29 @@ def _group(
     mean = anchors[:, 0].copy()
     half = np.zeros(len(flat))
     scores: dict[str, object] = {}
-    domains, floor = _DOMAINS.get(name, ((LINEAR,), 0.1))
     moving = np.flatnonzero(~constant)
     table = aligned.table_of[flat]
+    learnt = anchors[moving]
+    plain = settings.model if settings.model in ("nearest", "interpolation") else None
+    if name == "leakage" and plain is None:  # its states follow laws of their own: where the delays lie between the anchors misleads
+        latent = informed = None
+        learnt, kept = lower_branch(learnt)
+        scores["entries_on_a_higher_branch"] = int(kept.size - kept.sum())
     if len(moving):
         fit: ZeroShot = fit_zero_shot(
-            anchors[moving],
+            learnt,
             table[moving],
             aligned.corners,
             aligned.target,
-            domains=domains,
-            floor=floor,
+            _MANNERS.get(name, _ORDINARY),
             seed=settings.seed,
             latent=latent,
             informed=informed,
-            lowest=name == "leakage",
-            only=settings.model if settings.model in ("nearest", "interpolation") else None,
+            only=plain,
         )
         mean[moving] = fit.mean
         half[moving] = fit.half(table[moving], settings.interval)
-        scores = {"model": fit.chosen, "held_out_error_pct": {key: round(100 * value, 4) for key, value in sorted(fit.scores.items())}}
+        scores |= {"model": fit.chosen, "held_out_error_pct": {key: round(100 * value, 4) for key, value in sorted(fit.scores.items())}}
     if name in ("leakage", "capacitance"):  # a magnitude: an interval that reaches below zero says nothing more
         low = np.nanmin(np.where(anchors > 0, anchors, np.inf), axis=1)
         mean = np.where((mean <= 0) & np.isfinite(low), 0.5 * low, mean)

@@ -7,7 +7,7 @@ Values are worked on as ratios to their magnitude over the anchors, in the linea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from eda_plugin.config import FillSettings
 from eda_plugin.domain import Corner
 from eda_plugin.models.corner import (
-    NEAR_DEGREES,
     draw_weights,
     held_out,
     interpolation_weights,
@@ -26,21 +25,19 @@ from eda_plugin.models.corner import (
 )
 from eda_plugin.models.features import PointTable
 
-__all__ = ["Domain", "ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
+__all__ = ["PLAIN", "Domain", "Manner", "ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 DRAWS = 320
 KEPT = 20
+OWN_DRAWS = 80
+"""Draws that see the target's own process only, where it has ``OWN_CORNERS`` corners."""
+OWN_CORNERS = 4
+OWN_FAMILY, OWN_PROCESS = "own family", "own process"
 ROOM = 1.4
-"""How far outside the anchors' range, as a natural logarithm, the logarithmic domain may extrapolate."""
-MOST_LOWERED = 2.3
-"""Natural logarithm by which an uncertain leakage is lowered at most."""
-TRUST = {"own family": 0.5, "own process": 0.2}
-"""What a leakage's error by its own family or process counts: few anchors keep theirs when held out, so these errors say too much."""
-ROUGH = 2.3
-"""Natural logarithm by which some anchor held out is missed, from which a leakage is unpredictable: one of several solutions."""
+"""How far outside the anchors' range, as a natural logarithm, the logarithmic domains may extrapolate."""
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 SAMPLE = 3000
@@ -49,7 +46,10 @@ SAMPLE = 3000
 
 @dataclass(frozen=True)
 class Domain:
-    """Where numbers are averaged over corners: ``linear``, or ``log`` by the odd function asinh(z / softness), close to a logarithm."""
+    """Where numbers are averaged over corners: ``linear``, or by the odd function asinh(z / softness).
+
+    That is a logarithm above ``softness``, a share of the value's magnitude over the anchors, and linear below it.
+    """
 
     name: str
     softness: float = 0.02
@@ -62,6 +62,24 @@ class Domain:
 
 
 PLAIN = Domain("linear")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What a group of quantities is like.
+
+    ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``additive``: currents, to which supply,
+    temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``own_family`` and
+    ``own_process``: what the error of an expert counts that follows the target's own family, or its process where that has no corner of
+    like temperature; few anchors keep theirs when held out, so these errors say too much.
+    """
+
+    domains: tuple[Domain, ...]
+    floor: float
+    additive: bool = False
+    own: bool = False
+    own_family: float = 1.0
+    own_process: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,106 +146,145 @@ def fit_zero_shot(
     table: NDArray[np.int64],
     corners: Sequence[Corner],
     target: Corner,
+    manner: Manner,
     *,
-    domains: Sequence[Domain],
-    floor: float,
     seed: int,
     latent: Array | None = None,
     informed: Array | None = None,
-    lowest: bool = False,
     only: str | None = None,
 ) -> ZeroShot:
     """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
 
-    ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``latent`` (A + 1, r): measured
-    coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the library, of the anchors and the
-    target: the mixture of anchors that reproduces them is one more candidate. ``lowest``: a value that no anchor
-    predicts within a decade is the lowest of the corners of like temperature. ``only``: ``nearest`` or ``interpolation``, no competition.
+    ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the
+    library, of the anchors and the target: the mixture of anchors that reproduces them is one more candidate. ``only``: ``nearest`` or
+    ``interpolation``, no competition.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
     Z = anchors / scale[:, None]
-    everyone = [*corners, target]
-    use_all = np.array([True] * A + [False])
     if A == 1:
         spread = np.full((len(scale), 1), 0.5)
-        return ZeroShot(anchors[:, 0].copy(), scale, floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
-    apart = _apart(everyone)
-    others = [_as_far(apart, a, A) for a in range(A)]
+        return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
+    frame = _frame(corners, target)
     sample = np.random.default_rng(seed).permutation(len(scale))[:SAMPLE]
-    limit = floor * float(np.median(np.abs(Z[sample])))
-    along = slope_weights(everyone, A, use_all) if only is None else None
-    families = [slope_weights(everyone, a, others[a]) for a in range(A)]
-    weight = np.exp(-3.0 * apart[A, :A]) + 0.02
-    if along is not None and sum(w is not None for w in families) >= 2:  # the target has a family: anchors that keep theirs tell of it
-        weight = np.where([w is not None for w in families], weight, 0.1 * weight)
-    like = np.array([abs(corner.temperature - target.temperature) <= NEAR_DEGREES for corner in corners])
-    weight /= weight.sum()
-
-    shown = Z[sample]
-    size = np.maximum(np.abs(shown), limit)
-    forward = {domain.name: domain.forward(shown) for domain in (PLAIN, *domains)}
-    candidates: list[_Candidate] = []
-
-    def consider(name: str, domain: Domain, each: list[Array], own: Array, sd: float = 1.0, sds: Sequence[float] = (1.0,) * A) -> None:
-        error = np.abs(domain.backward(held_out(forward[domain.name], each)) - shown) / size
-        candidates.append(_Candidate(float(np.minimum(error, 1.0).mean(axis=0) @ weight), name, domain, each, own, sd, sds))
-
-    def left_out(found: Sequence[Array | None]) -> list[Array]:
-        """Each anchor's weights over all others; where there are none, the nearest corner's."""
-        full = [nearest_weights(everyone, a, others[a]) if w is None else w for a, w in enumerate(found)]
-        return [_spread(w, others[a], a) for a, w in enumerate(full)]
-
-    if only in (None, "nearest") or A == 2:
-        consider("nearest", PLAIN, left_out([None] * A), nearest_weights(everyone, A, use_all))
-    if A > 2 and only in (None, "interpolation"):
-        each = left_out([interpolation_weights(everyone, a, others[a]) for a in range(A)])
-        consider("interpolation", PLAIN, each, interpolation_weights(everyone, A, use_all))
+    limit = manner.floor * float(np.median(np.abs(Z[sample])))
+    judged = _Judged(Z[sample], limit, frame.weight, {domain.name: domain.forward(Z[sample]) for domain in (PLAIN, *manner.domains)})
+    candidates = _plain(frame, judged, only)
     if A > 2 and only is None:
-        for draw in draw_weights(DRAWS, seed, latent is not None):
-            found = [kriging(everyone, a, others[a], draw, latent) for a in range(A)]
-            here = kriging(everyone, A, use_all, draw, latent)
-            each = left_out([w.weights for w in found])
-            for domain in domains:
-                consider(f"kriging, {domain.name}", domain, each, here.weights, here.sd, [w.sd for w in found])
-    if along is not None and A > 2:
-        for domain in domains:
-            consider(f"own family, {domain.name}", domain, left_out(families), along)
-    abroad = process_weights(everyone, A, use_all) if along is None and only is None and A > 4 else None
-    if abroad is not None:
-        each = left_out([process_weights(everyone, a, others[a]) for a in range(A)])
-        for domain in domains:
-            consider(f"own process, {domain.name}", domain, each, abroad)
-    if informed is not None and A > 2 and only is None:
-        each = left_out([_mixture(informed, others[a], a) for a in range(A)])
-        consider("ridge on simulated delays", PLAIN, each, _mixture(informed, use_all, A))
+        candidates += _krigings(frame, judged, manner, seed, latent)
+        candidates += _relatives(frame, judged, manner)
+        if informed is not None:
+            each = frame.left_out([_mixture(informed, frame.others[a], a) for a in range(A)])
+            candidates.append(judged.candidate("ridge on simulated delays", PLAIN, each, _mixture(informed, frame.everyone, A)))
     experts = [_expert(name, [c for c in candidates if c.name == name], Z) for name in dict.fromkeys(c.name for c in candidates)]
-    lowest = lowest and A > 4 and only is None
     shares = [np.abs(e.hidden - Z) / np.maximum(np.abs(Z), limit) for e in experts]
-    errors = [np.minimum(share, LARGEST) @ weight for share in shares]
-    overall = np.array([float((np.minimum(share, 1.0) @ weight).mean()) for share in shares])
-    trust = np.array([next((share for name, share in TRUST.items() if lowest and e.name.startswith(name)), 1.0) for e in experts])
-    scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
-    choice = _choose(np.stack(errors, axis=1), overall, table, trust)
+    errors = np.stack([np.minimum(share, LARGEST) @ frame.weight for share in shares], axis=1)
+    overall = np.array([float((np.minimum(share, 1.0) @ frame.weight).mean()) for share in shares])
+    kin = {OWN_FAMILY: manner.own_family, OWN_PROCESS: manner.own_process}
+    trust = np.array([kin.get(e.name.split(",")[0], 1.0) for e in experts])
+    choice = _choose(errors, overall, table, trust)
     rows = np.arange(len(scale))
-    lowered = np.ones(len(scale))
-    if lowest:
-        judged = np.flatnonzero(like if along is None else like & np.array([w is not None for w in families]))
-        judged = np.arange(A) if along is None and len(judged) < 2 else judged
-        left = np.stack([e.hidden for e in experts], axis=1)[rows, choice][:, judged]
-        miss = np.log(np.maximum(left, 1e-30)) - np.log(np.maximum(Z[:, judged], 1e-30))
-        if along is None:  # the value of least expected relative error, where the logarithm is normal: exp(mean - variance)
-            lowered = np.exp(-np.minimum((miss**2).mean(axis=1), MOST_LOWERED))
-        experts.append(_lowest(Z, others, like if like.any() else np.ones(A, dtype=bool)))
-        rough = np.abs(miss).max(axis=1, initial=0.0) > ROUGH
-        choice = np.where(rough, len(experts) - 1, choice)
-        lowered[rough] = 1.0
-    mean = np.stack([e.mean for e in experts], axis=1)[rows, choice] * lowered
+    mean = np.stack([e.mean for e in experts], axis=1)[rows, choice]
     hidden = np.stack([e.hidden for e in experts], axis=1)[rows, choice]
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
     best = experts[int(np.argmin(overall))]
     widen = np.clip(best.widen, 0.5, 6.0)
-    return ZeroShot(mean * scale, scale, limit, hidden * scale[:, None], error, widen, weight, best.name, scores)
+    scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
+    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores)
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """The corners, the target last, and how anchors are held out.
+
+    ``everyone`` (A + 1,) the anchors; ``others`` the same for each anchor held out; ``along`` and ``families``: weights along the target's,
+    each anchor's own family, or ``None``; ``weight`` (A,), sum 1: how much each anchor's error tells of the target's.
+    """
+
+    corners: list[Corner]
+    everyone: Mask
+    others: list[Mask]
+    along: Array | None
+    families: list[Array | None]
+    weight: Array
+
+    def left_out(self, found: Sequence[Array | None]) -> list[Array]:
+        """Each anchor's weights over all others; where there are none, the nearest corner's."""
+        full = [nearest_weights(self.corners, a, self.others[a]) if w is None else w for a, w in enumerate(found)]
+        return [_spread(w, self.others[a], a) for a, w in enumerate(full)]
+
+
+def _frame(corners: Sequence[Corner], target: Corner) -> _Frame:
+    A = len(corners)
+    everyone = [*corners, target]
+    use_all = np.array([True] * A + [False])
+    apart = _apart(everyone)
+    others = [_as_far(apart, a, A) for a in range(A)]
+    along = slope_weights(everyone, A, use_all)
+    families = [slope_weights(everyone, a, others[a]) for a in range(A)]
+    weight = np.exp(-3.0 * apart[A, :A]) + 0.02
+    if along is not None and sum(w is not None for w in families) >= 2:  # the target has a family: anchors that keep theirs tell of it
+        weight = np.where([w is not None for w in families], weight, 0.1 * weight)
+    return _Frame(everyone, use_all, others, along, families, weight / weight.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """The values on which candidates are judged: ``shown`` (k, A) ratios, and in each domain; errors below ``limit`` count as that size."""
+
+    shown: Array
+    limit: float
+    weight: Array
+    forward: dict[str, Array]
+
+    def candidate(
+        self, name: str, domain: Domain, each: list[Array], own: Array, sd: float = 1.0, sds: Sequence[float] | None = None
+    ) -> _Candidate:
+        size = np.maximum(np.abs(self.shown), self.limit)
+        error = np.abs(domain.backward(held_out(self.forward[domain.name], each)) - self.shown) / size
+        score = float(np.minimum(error, 1.0).mean(axis=0) @ self.weight)
+        return _Candidate(score, name, domain, each, own, sd, [1.0] * len(each) if sds is None else sds)
+
+
+def _plain(frame: _Frame, judged: _Judged, only: str | None) -> list[_Candidate]:
+    A = len(frame.others)
+    found = []
+    if only in (None, "nearest") or A == 2:
+        each = frame.left_out([None] * A)
+        found.append(judged.candidate("nearest", PLAIN, each, nearest_weights(frame.corners, A, frame.everyone)))
+    if A > 2 and only in (None, "interpolation"):
+        each = frame.left_out([interpolation_weights(frame.corners, a, frame.others[a]) for a in range(A)])
+        found.append(judged.candidate("interpolation", PLAIN, each, interpolation_weights(frame.corners, A, frame.everyone)))
+    return found
+
+
+def _krigings(frame: _Frame, judged: _Judged, manner: Manner, seed: int, latent: Array | None) -> list[_Candidate]:
+    A = len(frame.others)
+    draws = draw_weights(DRAWS, seed, latent is not None, manner.additive)
+    if manner.own and sum(corner.process == frame.corners[A].process for corner in frame.corners[:A]) >= OWN_CORNERS:
+        draws += [replace(draw, own=True) for draw in draws[:OWN_DRAWS]]
+    candidates = []
+    for draw in draws:
+        found = [kriging(frame.corners, a, frame.others[a], draw, latent) for a in range(A)]
+        here = kriging(frame.corners, A, frame.everyone, draw, latent)
+        each = frame.left_out([w.weights for w in found])
+        for domain in manner.domains:
+            name = f"kriging{' in its process' if draw.own else ''}, {domain.name}"
+            candidates.append(judged.candidate(name, domain, each, here.weights, here.sd, [w.sd for w in found]))
+    return candidates
+
+
+def _relatives(frame: _Frame, judged: _Judged, manner: Manner) -> list[_Candidate]:
+    """From the target's own family or, where it has no corner of like temperature, its own process."""
+    A = len(frame.others)
+    if frame.along is not None:
+        each = frame.left_out(frame.families)
+        return [judged.candidate(f"{OWN_FAMILY}, {domain.name}", domain, each, frame.along) for domain in manner.domains]
+    abroad = process_weights(frame.corners, A, frame.everyone) if A > 4 else None
+    if abroad is None:
+        return []
+    each = frame.left_out([process_weights(frame.corners, a, frame.others[a]) for a in range(A)])
+    return [judged.candidate(f"{OWN_PROCESS}, {domain.name}", domain, each, abroad) for domain in manner.domains]
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,19 +330,11 @@ def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> _Expert:
     kept = [c for c in ranked[:KEPT] if c.score <= 1.25 * ranked[0].score + 1e-12]
     domain = kept[0].domain
     T = domain.forward(Z)
-    room = ROOM if domain.name == "log" else np.inf
+    room = np.inf if domain == PLAIN else ROOM
     mean = np.mean([_within(T @ c.own, T, room) for c in kept], axis=0)
     hidden = np.mean([_within(held_out(T, c.each), T, room) for c in kept], axis=0)
     widen = np.mean([[c.sd / max(sd, 1e-9) for sd in c.sds] for c in kept], axis=0)
     return _Expert(name, domain.backward(mean), domain.backward(hidden), widen)
-
-
-def _lowest(Z: Array, others: Sequence[Mask], like: Mask) -> _Expert:
-    """The lowest of the corners of ``like`` temperature (A,): for states whose simulation settles now in one, now in another solution."""
-    A = Z.shape[1]
-    rest = [use[:A] & like if (use[:A] & like).any() else use[:A] for use in others]
-    hidden = np.stack([Z[:, use].min(axis=1) for use in rest], axis=1)
-    return _Expert("lowest", Z[:, like].min(axis=1), hidden, np.ones(A))
 
 
 def _choose(errors: Array, overall: Array, table: NDArray[np.int64], trust: Array) -> NDArray[np.int64]:
@@ -309,9 +358,8 @@ def _within(predicted: Array, known: Array, most: float) -> Array:
 def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corner, settings: FillSettings) -> ZeroShot:
     """Delay and transition without simulations."""
     only = settings.model if settings.model in ("nearest", "interpolation") else None
-    return fit_zero_shot(
-        points.anchors, points.table, corners, target, domains=(Domain("linear"), Domain("log")), floor=0.1, seed=settings.seed, only=only
-    )
+    manner = Manner((PLAIN, Domain("log")), 0.1)
+    return fit_zero_shot(points.anchors, points.table, corners, target, manner, seed=settings.seed, only=only)
 
 
 def _apart(corners: Sequence[Corner]) -> Array:
