@@ -88,9 +88,8 @@ def main() -> int:
     result.write(options.out)
     whole = time.perf_counter() - begin
     share = Timed.seconds / whole
-    print(
-        f"{Timed.calls} calls, {options.plugins} plugins that heard {len(heard)} events: {Timed.seconds * 1e3:.2f} ms of {whole:.2f} s, {share:.3%}"
-    )
+    print(f"{Timed.calls} calls, {options.plugins} plugins that heard {len(heard)} events")
+    print(f"{Timed.seconds * 1e3:.2f} ms of {whole:.2f} s, {share:.3%}")
     return int(share > LIMIT)
 
 

@@ -104,7 +104,7 @@ def test_a_file_of_another_name_and_place(anchors: list[Path], capsys: Capture, 
     ("text", "match"),
     [
         ("[fil]\nseed = 1\n", "there is no command 'fil'; did you mean 'fill'?"),
-        ("[fill]\nsede = 1\n", "[fill] has no option 'sede'; did you mean 'seed'?"),
+        ("[fill]\nmodell = 1\n", "[fill] has no option 'modell'; did you mean 'model'?"),
         ("[defaults]\nzzz = 1\n", "[defaults] has no option 'zzz'; there are "),
         ("seed = 1\n", "seed stands outside a table"),
         ("[fill]\nseed = [1]\n", "[fill] seed is [1]; expected a single value"),
