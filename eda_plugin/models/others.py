@@ -27,7 +27,7 @@ LOG = Domain("log")
 _ORDINARY = Manner((PLAIN,), 0.1)
 _MANNERS = {
     "power": Manner((PLAIN, LOG, Domain("soft log", 0.2)), 0.1, additive=True, own=True),
-    "leakage": Manner((Domain("log", 1e-9),), 1e-3, additive=True, own_family=0.6, own_process=0.5),
+    "leakage": Manner((Domain("log", 1e-9),), 1e-3, additive=True, averaged=True, own_process=0.5),
     "variation": Manner((PLAIN, LOG), 0.1),
 }
 

@@ -35,6 +35,7 @@ KEPT = 20
 OWN_DRAWS = 80
 """Draws that see the target's own process only, where it has ``OWN_CORNERS`` corners."""
 OWN_CORNERS = 4
+TINY = 1e-30
 OWN_FAMILY, OWN_PROCESS = "own family", "own process"
 ROOM = 1.4
 """How far outside the anchors' range, as a natural logarithm, the logarithmic domains may extrapolate."""
@@ -69,16 +70,17 @@ class Manner:
     """What a group of quantities is like.
 
     ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``additive``: currents, to which supply,
-    temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``own_family`` and
-    ``own_process``: what the error of an expert counts that follows the target's own family, or its process where that has no corner of
-    like temperature; few anchors keep theirs when held out, so these errors say too much.
+    temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``averaged``: positive
+    values, for which kriging and the expert of the target's own family are averaged where both are there. ``own_process``: what the error
+    of the expert counts that follows the target's process to a temperature where that has no corner; few anchors are alone like that when
+    they are held out, so this error says too much.
     """
 
     domains: tuple[Domain, ...]
     floor: float
     additive: bool = False
     own: bool = False
-    own_family: float = 1.0
+    averaged: bool = False
     own_process: float = 1.0
 
 
@@ -180,12 +182,16 @@ def fit_zero_shot(
     shares = [np.abs(e.hidden - Z) / np.maximum(np.abs(Z), limit) for e in experts]
     errors = np.stack([np.minimum(share, LARGEST) @ frame.weight for share in shares], axis=1)
     overall = np.array([float((np.minimum(share, 1.0) @ frame.weight).mean()) for share in shares])
-    kin = {OWN_FAMILY: manner.own_family, OWN_PROCESS: manner.own_process}
-    trust = np.array([kin.get(e.name.split(",")[0], 1.0) for e in experts])
-    choice = _choose(errors, overall, table, trust)
+    both = _both(errors, overall, table)
+    both *= [manner.own_process if e.name.startswith(OWN_PROCESS) else 1.0 for e in experts]
+    choice = both.argmin(axis=1)
     rows = np.arange(len(scale))
     mean = np.stack([e.mean for e in experts], axis=1)[rows, choice]
     hidden = np.stack([e.hidden for e in experts], axis=1)[rows, choice]
+    pair = [i for i, e in enumerate(experts) if e.name.startswith(("kriging", OWN_FAMILY))]
+    if manner.averaged and frame.along is not None and len(pair) == 2:
+        near = np.isin(choice, pair)
+        mean[near], hidden[near] = _average([experts[i] for i in pair], both[:, pair], near)
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
     best = experts[int(np.argmin(overall))]
     widen = np.clip(best.widen, 0.5, 6.0)
@@ -337,13 +343,21 @@ def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> _Expert:
     return _Expert(name, domain.backward(mean), domain.backward(hidden), widen)
 
 
-def _choose(errors: Array, overall: Array, table: NDArray[np.int64], trust: Array) -> NDArray[np.int64]:
-    """(m,) which expert fills each value: that with the least error on anchors held out, half of it the table's own, half the group's."""
+def _both(errors: Array, overall: Array, table: NDArray[np.int64]) -> Array:
+    """(m, experts) error of each on anchors held out: half of it the table's own, half the group's."""
     _, place = np.unique(table, return_inverse=True)
     count = np.bincount(place)
     own = np.stack([np.bincount(place, weights=errors[:, e]) / count for e in range(errors.shape[1])], axis=1)
-    chosen = np.argmin((own + overall) * trust, axis=1)
-    return np.asarray(chosen[place], dtype=np.int64)
+    return np.asarray((own + overall)[place], dtype=np.float64)
+
+
+def _average(experts: Sequence[_Expert], errors: Array, rows: Mask) -> tuple[Array, Array]:
+    """Geometric mean of experts, weights by their squared errors (m, experts); at ``rows``: ratios (k,), and held out (k, A)."""
+    weights = errors[rows] ** -2.0
+    weights /= weights.sum(axis=1, keepdims=True)
+    means = np.log(np.maximum([e.mean[rows] for e in experts], TINY))
+    hidden = np.log(np.maximum([e.hidden[rows] for e in experts], TINY))
+    return np.exp(np.einsum("ke,ek->k", weights, means)), np.exp(np.einsum("ke,eka->ka", weights, hidden))
 
 
 def _within(predicted: Array, known: Array, most: float) -> Array:
