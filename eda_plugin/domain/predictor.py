@@ -2,13 +2,16 @@
 
 value = m + r * max(|m|, floor). m is a smooth surface of slew and load, one an arc, table and corner: a product of Chebyshev polynomials
 in (slew / reference) ** 1/4 and (load / reference) ** 1/2. r comes of boosted trees over slew, load, corner and the surface's own shape.
-Between corners, log scale and shape of the surfaces are kriged with weights of the corner alone.
+Between corners, log scale and shape of the surfaces are kriged with weights of the corner alone. Trees of two quantiles give the interval.
+
+A constraint table is such a surface over the slews of the related and of the constrained pin, a leakage number one without axes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntFlag
 from functools import cached_property
 from typing import Any
 
@@ -17,16 +20,43 @@ from numpy.typing import NDArray
 
 from eda_plugin.domain.arc import Arc, TableKey, timing_quantities
 from eda_plugin.domain.corner import Corner, process_axes
-from eda_plugin.domain.quantity import TIMING
+from eda_plugin.domain.quantity import CONSTRAINT, LEAKAGE, TIMING
 from eda_plugin.errors import UserError
 
-__all__ = ["FEATURES", "Predicted", "TreePredictor", "Trees", "chebyshev", "coordinates", "corner_weights"]
+__all__ = [
+    "FEATURES",
+    "KINDS",
+    "LEAST",
+    "UNIT",
+    "Predicted",
+    "Status",
+    "TreePredictor",
+    "Trees",
+    "chebyshev",
+    "coordinates",
+    "corner_weights",
+]
 
 Floats = NDArray[np.float64]
 
 SLEW_POWER, LOAD_POWER = 0.25, 0.5
 FEATURES = ("load", "log slew", "log slew / scale", "log scale", "quantity", "nmos speed", "pmos speed", "voltage", "temperature")
+KINDS = {"timing": TIMING, "constraint": CONSTRAINT, "leakage": LEAKAGE}
+"""What predictors answer, each kind one of its own."""
+UNIT = 1 / 32767
+"""Of a stored coefficient: 16 bits keep it to 0.002 % of its surface."""
+LEAST = 1e-4
+"""Half an interval, relative, before it is calibrated: trees of quantiles that cross would give none."""
 _CHUNK = 1 << 14
+
+
+class Status(IntFlag):
+    """What every form of a predictor says of an answer; 0 where nothing is to be said."""
+
+    GRID = 1  # slew or load outside the table that was trained on
+    CORNER = 2  # a corner not trained on: interpolated
+    COMPLETED = 4  # the arc had no table at this corner: taken over from the other corners
+    REFUSED = 8  # no such table, or a slew or load that is negative or no number: there is no answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +149,15 @@ def corner_weights(target: Corner, known: Sequence[Corner]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class TreePredictor:
-    """Delay and transition of known arcs at any slew, load and corner.
+    """Values of known tables at any slew, load and corner.
 
     n surfaces, C training corners, K basis functions, F features. ``keys`` n timing tables (``nth`` 0); ``powers`` (K, 2) degrees in
-    slew and load; ``shape`` (n, C, K) coefficients of size one, ``log_scale`` (n, C) the log of their size (s); ``span`` (n, C, 4) least
-    and largest slew (s), least and largest load (F) of the training tables, NaN where the corner had no such table; ``slew_range`` (2,)
-    s; ``load_reference`` (n,) F; ``floor`` (C,) s; ``centre`` (K,) and ``components`` (K, F - 9) make features of a shape. Half an
-    interval is ``width`` times exp(``spread``) times max(|m|, floor), at a corner not trained on ``width_between`` times (NaN where
-    unknown).
+    slew and load; ``shape`` (n, C, K) int16 coefficients of size one in ``UNIT``, ``log_scale`` (n, C) the log of their size (s); ``span``
+    (n, C, 4) least and largest slew (s), least and largest load (F) of the training tables, NaN where the corner had no such table;
+    ``completed`` (n, C): taken over from other corners; ``slew_range`` (2,) s; ``load_reference`` (n,) F; ``floor`` (C,) s; ``centre`` (K,)
+    and ``components`` (K, F - 9) make features of a shape. An interval reaches from ``low`` to ``high`` (of r), ``width`` times as far, at
+    a corner not trained on ``width_between`` times, where completed ``width_completed`` times (NaN where unknown). Of other kinds than
+    timing, slew and load stand for the slews of the related and the constrained pin, s for the quantity's unit.
     """
 
     keys: tuple[TableKey, ...]
@@ -140,11 +171,19 @@ class TreePredictor:
     floor: Floats
     centre: Floats
     components: Floats
+    completed: NDArray[np.bool_]
     residual: Trees
-    spread: Trees
+    low: Trees
+    high: Trees
     width: float
     width_between: float
+    width_completed: float
     coverage: float
+
+    @cached_property
+    def quantity(self) -> NDArray[np.int64]:
+        """(n,) place of each table's quantity among those of its kind."""
+        return np.array([next(names.index(key.quantity) for names in KINDS.values() if key.quantity in names) for key in self.keys])
 
     @cached_property
     def position(self) -> dict[TableKey, int]:
@@ -154,7 +193,8 @@ class TreePredictor:
     def surfaces(self, rows: NDArray[np.int64], corner: Corner) -> tuple[Floats, Floats, Floats, float]:
         """At a corner: shape (r, K), log scale (r,), span (r, 4) of the surfaces in ``rows``, and the floor (s)."""
         weights = corner_weights(corner, self.corners)
-        shape = np.einsum("c,rck->rk", weights, self.shape[rows])
+        used = np.flatnonzero(weights)
+        shape = np.einsum("c,rck->rk", weights[used], self.shape[np.ix_(rows, used)] * UNIT)
         span = self.span[rows, int(np.argmax(weights))]
         return shape, self.log_scale[rows] @ weights, span, float(np.exp(np.log(self.floor) @ weights))
 
@@ -188,7 +228,7 @@ class TreePredictor:
             dv = 2 * LOAD_POWER * near_load ** (LOAD_POWER - 1) / reference[at]
             step = along_slew * du * (slew - inner_slew)[at] + along_load * dv * (load - inner_load)[at]
             value[at] += scale[at] * step
-        quantity = np.array([TIMING.index(key.quantity) for key in self.keys], dtype=np.float64)[rows]
+        quantity = self.quantity[rows].astype(np.float64)
         log_slew = np.log(np.maximum(inner_slew, 1e-6 * self.slew_range[1]))
         nmos, pmos = process_axes(corner.process) or (0.0, 0.0)
         same = [np.full(len(rows), number) for number in (nmos, pmos, corner.voltage, corner.temperature)]
@@ -198,14 +238,18 @@ class TreePredictor:
 
     def evaluate(
         self, rows: NDArray[np.int64], slew: Floats, load: Floats, corner: Corner
-    ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
-        """Value, lower, upper (r,) in s, and whether outside, for surfaces in ``rows``, slew (r,) s and load (r,) F."""
+    ) -> tuple[Floats, Floats, Floats, NDArray[np.uint8]]:
+        """Value, lower, upper (r,) in s, and ``Status``, for surfaces in ``rows``, slew (r,) s and load (r,) F."""
         mean, features, floor, outside = self.mean(rows, slew, load, corner)
         size = np.maximum(np.abs(mean), floor)
         value = mean + self.residual.predict(features) * size
-        known = corner in self.corners
-        half = (self.width if known else self.width_between) * np.exp(self.spread.predict(features)) * size
-        return value, value - half, value + half, outside | (not known)
+        if corner in self.corners:
+            completed = self.completed[rows, self.corners.index(corner)]
+            width, status = np.where(completed, self.width_completed, self.width), np.where(completed, Status.COMPLETED, 0)
+        else:
+            width, status = np.full(len(rows), self.width_between), np.full(len(rows), int(Status.CORNER))
+        down, up = (np.maximum(side, LEAST) * width * size for side in (-self.low.predict(features), self.high.predict(features)))
+        return value, value - down, value + up, (status + outside * int(Status.GRID)).astype(np.uint8)
 
     def predict(self, arcs: Sequence[Arc] | Arc, edges: Sequence[str] | str, slew: object, load: object, corner: Corner) -> Predicted:
         """Delay and transition of ``edges`` (``rise`` or ``fall`` of the arc's pin) at ``slew`` (s) and ``load`` (F), all n long or single.
@@ -234,7 +278,7 @@ class TreePredictor:
             at = np.flatnonzero(rows[:, place] >= 0)
             value, lower, upper, far = self.evaluate(rows[at, place], s[at], c[at], corner)
             answers[:, place, at] = value, lower, upper
-            outside[at] |= far
+            outside[at] |= far != 0
         return Predicted(answers[0, 0], answers[0, 1], answers[1].T, answers[2].T, outside)
 
     def _row(self, arc: Arc, edge: str, place: int) -> int:
@@ -246,11 +290,11 @@ class TreePredictor:
         """All arrays by name, and the rest as values that JSON holds."""
         arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _ARRAYS}
         rest: dict[str, Any] = {name: float(getattr(self, name)) for name in _NUMBERS if np.isfinite(getattr(self, name))}
-        for name in ("residual", "spread"):
+        for name in _ENSEMBLES:
             trees: Trees = getattr(self, name)
             arrays |= {f"{name}.{part}": getattr(trees, part) for part in _TREE_ARRAYS}
             rest[name] = {"baseline": trees.baseline, "depth": trees.depth}
-        rest["keys"] = [list(key[:7]) for key in self.keys]
+        rest["keys"] = [list(key) for key in self.keys]
         rest["corners"] = [[corner.process, corner.voltage, corner.temperature] for corner in self.corners]
         return arrays, rest
 
@@ -258,22 +302,23 @@ class TreePredictor:
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], rest: dict[str, Any]) -> TreePredictor:
         """The inverse of ``to_arrays``. Raises ``UserError`` where a part is missing."""
         try:
-            residual, spread = (
-                Trees(
+            ensembles = {
+                name: Trees(
                     baseline=float(rest[name]["baseline"]),
                     depth=int(rest[name]["depth"]),
                     **{part: arrays[f"{name}.{part}"] for part in _TREE_ARRAYS},
                 )
-                for name in ("residual", "spread")
-            )
+                for name in _ENSEMBLES
+            }
             keys = tuple(TableKey(*key) for key in rest["keys"])
             corners = tuple(Corner(*corner) for corner in rest["corners"])
             parts: dict[str, Any] = {name: arrays[name] for name in _ARRAYS} | {name: rest.get(name, np.nan) for name in _NUMBERS}
-            return cls(keys=keys, corners=corners, residual=residual, spread=spread, **parts)
+            return cls(keys=keys, corners=corners, **ensembles, **parts)
         except (KeyError, TypeError) as error:
             raise UserError(f"not a predictor, or of another version: {error} is missing") from error
 
 
-_ARRAYS = ("powers", "shape", "log_scale", "span", "slew_range", "load_reference", "floor", "centre", "components")
-_NUMBERS = ("width", "width_between", "coverage")
+_ARRAYS = ("powers", "shape", "log_scale", "span", "slew_range", "load_reference", "floor", "centre", "components", "completed")
+_NUMBERS = ("width", "width_between", "width_completed", "coverage")
+_ENSEMBLES = ("residual", "low", "high")
 _TREE_ARRAYS = ("feature", "threshold", "left", "right", "value", "root")

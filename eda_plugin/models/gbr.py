@@ -1,8 +1,9 @@
-"""Delay predictors: gradient boosting on the residual of a smooth mean, trained on the measured and the filled values of libraries.
+"""Predictors: gradient boosting on the residual of a smooth mean, trained on the measured and the filled values of libraries.
 
 A tree is a staircase, and on raw delays the stairs are the error: boosted trees alone stay above 1 % where a smooth model reaches 0.3 %.
-So the trees see only what the surfaces of ``eda_plugin.models.surface`` leave over, on values that the surface did not see (two folds of
-five), and are monotone in load: the sum rises with load wherever the surface does.
+So the trees see only what the surfaces of ``eda_plugin.models.surface`` leave over, each value against a surface that did not see it, and
+are monotone in load: the sum rises with load wherever the surface does. They are few and shallow, as emitted forms answer a million
+queries a second.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.domain import Corner, Library, TableKey
-from eda_plugin.domain.predictor import FEATURES, TreePredictor, Trees, coordinates, corner_weights
+from eda_plugin.domain import Axis, Corner, Library, TableKey
+from eda_plugin.domain.predictor import FEATURES, KINDS, LEAST, UNIT, TreePredictor, Trees, coordinates
 from eda_plugin.domain.quantity import TIMING
 from eda_plugin.errors import UserError
-from eda_plugin.models.surface import POWERS, Tables, fit_surfaces, surface_values
+from eda_plugin.models.completion import Completed, complete
+from eda_plugin.models.surface import POWERS, Tables, fit_surfaces
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-__all__ = ["PredictorSettings", "flattened", "train_predictor"]
+__all__ = ["PredictorSettings", "families", "flattened", "train_predictor"]
 
 Floats = NDArray[np.float64]
-_FOLDS, _FOLDS_USED = 5, 2
 
 
 @dataclass(frozen=True)
@@ -34,22 +35,36 @@ class PredictorSettings:
     """``rows``: how many values the trees learn from at most; ``components``: features that tell a surface's shape; ``coverage`` of the
     intervals; the same ``seed`` gives the same predictor."""
 
-    trees: int = 200
-    leaves: int = 63
-    depth: int = 9
-    learning_rate: float = 0.1
+    trees: int = 40
+    leaves: int = 31
+    depth: int = 6
+    learning_rate: float = 0.2
     rows: int = 250_000
     components: int = 12
     coverage: float = 0.9
     seed: int = 0
 
 
-def train_predictor(
-    libraries: Sequence[Library], *, quantities: Sequence[str] = TIMING, settings: PredictorSettings | None = None
-) -> TreePredictor:
-    """Train on all finite values of the libraries' slew-by-load timing tables, one library a corner.
+def families(libraries: Sequence[Library]) -> dict[str, int]:
+    """A number for each cell; cells of equal pins, functions and storage, whatever their names and sizes, have the same."""
+    found: dict[str, str] = {}
+    for library in libraries:
+        for cell in library.cells:
+            pins = sorted((pin.name, pin.direction, pin.function, pin.clock) for pin in cell.pins)
+            found.setdefault(cell.name, repr((pins, cell.sequential, cell.flipflop)))
+        for key in library.keys:
+            found.setdefault(key.cell, f"cell {key.cell}")
+    numbers = {text: number for number, text in enumerate(sorted(set(found.values())))}
+    return {cell: numbers[text] for cell, text in found.items()}
 
-    Raises ``UserError`` where two libraries have one corner, or where no such table has a value.
+
+def train_predictor(
+    libraries: Sequence[Library], *, kind: str = "timing", quantities: Sequence[str] = (), settings: PredictorSettings | None = None
+) -> TreePredictor:
+    """Train on all finite values of the libraries' tables of one kind (``KINDS``), one library a corner.
+
+    A table that some corners lack, or of which they have few values, is completed there (``eda_plugin.models.completion``). Raises
+    ``UserError`` where two libraries have one corner, or where no such table has a value.
     """
     settings = settings or PredictorSettings()
     libraries = sorted(libraries, key=lambda library: library.corner)
@@ -57,38 +72,43 @@ def train_predictor(
     twice = next((corner for corner in corners if corners.count(corner) > 1), None)
     if twice is not None:
         raise UserError(f"two libraries of corner {twice}; give one a corner")
-    strange = [quantity for quantity in quantities if quantity not in TIMING]
+    quantities = tuple(quantities) or KINDS[kind]
+    strange = [quantity for quantity in quantities if quantity not in KINDS[kind]]
     if strange:
-        raise UserError(f"a delay predictor can't learn {strange[0]!r}; it learns {', '.join(TIMING)}")
-    keys, slew, load, y = _stacked(libraries, tuple(quantities))
+        raise UserError(f"a {kind} predictor can't learn {strange[0]!r}; it learns {', '.join(KINDS[kind])}")
+    keys, slew, load, y = _stacked(libraries, quantities)
     if not np.isfinite(y).any():
-        raise UserError("no library has a slew-by-load timing table with values; a predictor needs some to learn from")
+        what = "slew-by-load timing table" if quantities[0] in TIMING else f"{kind} table"
+        raise UserError(f"no library has a {what} with values; a predictor needs some to learn from")
     n, C, p = y.shape
-    slew_range = np.array([np.nanmin(slew), np.nanmax(slew)])
-    load_reference = np.nanmax(load, axis=(1, 2))
+    slew_range = np.array([np.nanmin(slew), max(float(np.nanmax(slew)), np.finfo(float).tiny)])
+    load_reference = _reference(_least(-load))
     u, v = coordinates(slew, load, slew_range, load_reference[:, None, None])
     known = np.isfinite(y)
     floor = np.array([0.1 * np.median(np.abs(y[:, c][known[:, c]])) if known[:, c].any() else np.nan for c in range(C)])
     if np.isnan(floor).any():
-        raise UserError(f"the library of corner {corners[int(np.flatnonzero(np.isnan(floor))[0])]} has no timing value; leave it out")
+        raise UserError(f"the library of corner {corners[int(np.flatnonzero(np.isnan(floor))[0])]} has no {kind} value; leave it out")
     floor = np.maximum(floor, np.finfo(float).tiny)
     tables = Tables(u.reshape(n * C, p), v.reshape(n * C, p), y.reshape(n * C, p), np.tile(floor, n))
-    use = known.reshape(n * C, p)
-
-    rng = np.random.default_rng(settings.seed)
-    fold = rng.integers(0, _FOLDS, use.shape)
-    unseen = np.full(use.shape, np.nan)
-    for number in range(_FOLDS_USED):
-        part = use & (fold == number)
-        unseen[part] = surface_values(tables, fit_surfaces(tables, use & ~part, rounds=4))[part]
-    shape, log_scale = _completed(fit_surfaces(tables, use).reshape(n, C, -1), np.asarray(known.any(axis=2)), corners, floor)
+    powers = POWERS if p > 1 else POWERS[:1]
+    own = families(libraries)
+    family = np.array([own[key.cell] for key in keys])
+    quantity = np.array([KINDS[kind].index(key.quantity) for key in keys])
+    present = known.sum(axis=2) >= min(len(powers) // 2, int(known.sum(axis=2).max()))
+    fitted, unseen = fit_surfaces(tables, known.reshape(n * C, p), powers)
+    whole = complete(fitted.reshape(n, C, -1), present, quantity, family, corners, tables, powers)
+    shape, log_scale = _scaled(whole.coefficients, floor)
     span = np.stack([_least(slew), -_least(-slew), _least(load), -_least(-load)], axis=2)
     centre, components = _encoding(shape.reshape(n * C, -1), settings.components)
     draft = TreePredictor(
-        keys, corners, POWERS, shape, log_scale, span, slew_range, load_reference, floor, centre, components, _nothing(), _nothing(),
-        1.0, np.nan, settings.coverage,
+        keys, corners, powers, _packed(shape), log_scale, span, slew_range, load_reference, floor, centre, components, ~present,
+        _nothing(), _nothing(), _nothing(), np.nan if p > 1 else 0.0, 1.0, 1.0, settings.coverage,
     )  # fmt: skip
-    return _boosted(draft, unseen.reshape(n, C, p), slew, load, y, settings, rng)
+    rng = np.random.default_rng(settings.seed)
+    unseen = np.where(present[:, :, None], unseen.reshape(n, C, p), np.nan)
+    made = _boosted(draft, unseen, slew, load, y, settings, rng) if p > 1 else draft
+    between, completed = _between(made, slew, load, y, settings, rng), _completed(made, whole, slew, load, y, settings)
+    return replace(made, width_between=between, width_completed=completed)
 
 
 def _least(values: Floats) -> Floats:
@@ -97,15 +117,29 @@ def _least(values: Floats) -> Floats:
     return np.where(np.isinf(least), np.nan, least)
 
 
+def _reference(lowest: Floats) -> Floats:
+    """(n,) the load that is 1 on a table's axis: the largest of all corners, told from those at hand by the other tables' ratios."""
+    largest = -lowest
+    most = np.nanmax(largest, axis=1)
+    whole = np.isfinite(largest).all(axis=1) & (most > 0)
+    ratio = np.median(largest[whole] / most[whole, None], axis=0) if whole.any() else np.ones(largest.shape[1])
+    found = np.nanmedian(largest / ratio, axis=1)
+    return np.where(np.isfinite(largest).all(axis=1), most, np.where(found > 0, found, 1.0)) + (most == 0)
+
+
 def _stacked(libraries: Sequence[Library], quantities: tuple[str, ...]) -> tuple[tuple[TableKey, ...], Floats, Floats, Floats]:
-    """Keys n, and slew (s), load (F), value (s) of every point (n, C, p); p of the largest table, NaN where there is none."""
+    """Keys n, and slew (s), load (F), value (s) of every point (n, C, p); p of the largest table, NaN where there is none.
+
+    Of a constraint, slew is the related pin's and load the constrained pin's slew; an axis that a table lacks is 0.
+    """
     rows: dict[TableKey, list[tuple[int, int]]] = {}
     points = 1
     for place, library in enumerate(libraries):
-        loads = np.array([axis.is_load for axis in library.axes] + [False])
         for row, key in enumerate(library.keys):
-            first, second, third = library.axis[row]
-            if key.quantity in quantities and key.nth == 0 and first >= 0 and second >= 0 and third < 0 and loads[first] != loads[second]:
+            if key.quantity not in quantities:
+                continue
+            axes = [library.axes[axis] for axis in library.axis[row] if axis >= 0]
+            if (key.nth == 0 and _slew_by_load(axes)) if key.quantity in TIMING else len(axes) < 3:
                 rows.setdefault(key, []).append((place, row))
                 points = max(points, int(library.start[row + 1] - library.start[row]))
     keys = tuple(sorted(rows))
@@ -113,26 +147,29 @@ def _stacked(libraries: Sequence[Library], quantities: tuple[str, ...]) -> tuple
     for at, key in enumerate(keys):
         for place, row in rows[key]:
             library = libraries[place]
-            first, second = (library.axes[axis] for axis in library.axis[row, :2])
-            grid = np.meshgrid(first.values, second.values, indexing="ij")
-            part = (at, place, slice(0, grid[0].size))
-            load[part], slew[part] = (axis.ravel() for axis in (grid if first.is_load else grid[::-1]))
+            axes = [library.axes[axis] for axis in library.axis[row] if axis >= 0]
+            grid = np.meshgrid(*(axis.values for axis in axes), indexing="ij")
+            part = (at, place, slice(0, int(library.start[row + 1] - library.start[row])))
+            slew[part], load[part] = 0.0, 0.0
+            for axis, values in zip(axes, grid, strict=True):
+                (load if axis.is_load or axis.variable.startswith("constrained") else slew)[part] = values.ravel()
             y[part] = library.values[library.start[row] : library.start[row + 1]]
     return keys, slew, load, y
 
 
-def _completed(coefficients: Floats, present: NDArray[np.bool_], corners: tuple[Corner, ...], floor: Floats) -> tuple[Floats, Floats]:
-    """Shape (n, C, K) of size one and log size (n, C); a surface that a corner lacks is kriged from the corners that have it."""
+def _slew_by_load(axes: Sequence[Axis]) -> bool:
+    return len(axes) == 2 and axes[0].is_load != axes[1].is_load
+
+
+def _scaled(coefficients: Floats, floor: Floats) -> tuple[Floats, Floats]:
+    """Shape (n, C, K) of size one and log size (n, C), in the precision in which they are kept."""
     size = np.maximum(np.linalg.norm(coefficients, axis=2), 1e-6 * floor)
-    shape, log_scale = coefficients / size[:, :, None], np.log(size)
-    for pattern in np.unique(present, axis=0):
-        rows = np.flatnonzero((present == pattern).all(axis=1))
-        source = np.flatnonzero(pattern)
-        for lacking in np.flatnonzero(~pattern):
-            weights = corner_weights(corners[lacking], [corners[place] for place in source])
-            shape[rows, lacking] = np.einsum("c,rck->rk", weights, shape[np.ix_(rows, source)])
-            log_scale[rows, lacking] = log_scale[np.ix_(rows, source)] @ weights
-    return shape, log_scale
+    log_scale = np.log(size).astype(np.float32).astype(np.float64)
+    return _packed(coefficients / np.exp(log_scale)[:, :, None]) * UNIT, log_scale
+
+
+def _packed(shape: Floats) -> NDArray[np.int16]:
+    return np.rint(np.clip(shape, -1, 1) / UNIT).astype(np.int16)
 
 
 def _encoding(shape: Floats, components: int) -> tuple[Floats, Floats]:
@@ -148,13 +185,13 @@ def _encoding(shape: Floats, components: int) -> tuple[Floats, Floats]:
 def _boosted(
     draft: TreePredictor, unseen: Floats, slew: Floats, load: Floats, y: Floats, settings: PredictorSettings, rng: np.random.Generator
 ) -> TreePredictor:
-    """The predictor with its trees and the widths of its intervals.
+    """The predictor with its trees and the width of its intervals.
 
-    ``unseen`` (n, C, p): the smooth mean at values that it did not see. Of these, 70 % teach the residual, 15 % its spread, 15 %
-    calibrate the intervals (split conformal).
+    ``unseen`` (n, C, p): what the smooth mean would be without the value. Of the values, 55 % teach the residual, 30 % its quantiles, 15 %
+    calibrate the intervals (split conformal, Romano et al. 2019).
     """
     found = np.flatnonzero(np.isfinite(unseen) & np.isfinite(y))
-    found = np.sort(rng.permutation(found)[: settings.rows * 10 // 7])
+    found = np.sort(rng.permutation(found)[: settings.rows * 20 // 11])
     row, corner, _ = np.unravel_index(found, y.shape)
     features = np.empty((len(found), len(FEATURES) + draft.components.shape[1]))
     size = np.empty(len(found))
@@ -163,18 +200,29 @@ def _boosted(
         _, features[at], floor, _ = draft.mean(row[at], slew.flat[found[at]], load.flat[found[at]], name)
         size[at] = np.maximum(np.abs(unseen.flat[found[at]]), floor)
     rest = (y.flat[found] - unseen.flat[found]) / size
-    part = rng.choice(3, len(found), p=[0.7, 0.15, 0.15])
+    part = rng.choice(3, len(found), p=[0.55, 0.3, 0.15])
     learn, widen, calibrate = (np.flatnonzero(part == number) for number in range(3))
     if not len(learn) or not len(widen) or not len(calibrate):
         return draft  # too few values to learn more than the surfaces from: no trees, intervals unknown
-    residual = _fitted(features[learn], rest[learn], settings, loss="absolute_error", trees=settings.trees, monotone=True)
-    off = np.abs(rest - residual.predict(features))
-    # How far off is a rougher question than what: fewer trees answer it as well.
-    spread = _fitted(features[widen], np.log(off[widen] + 1e-4), settings, loss="squared_error", trees=settings.trees // 4, monotone=False)
-    ratio = off[calibrate] / np.exp(spread.predict(features[calibrate]))
-    width = float(np.quantile(ratio, min(1.0, settings.coverage * (1 + 1 / len(ratio)))))
-    made = replace(draft, residual=flattened(residual), spread=flattened(spread), width=width)
-    return replace(made, width_between=_between(made, slew, load, y, settings, rng))
+    residual = flattened(_fitted(features[learn], rest[learn], settings, loss="absolute_error", monotone=True))
+    off = rest - residual.predict(features)
+    tail = (1 - settings.coverage) / 2
+    low, high = (flattened(_fitted(features[widen], off[widen], settings, loss="quantile", quantile=q)) for q in (tail, 1 - tail))
+    made = replace(draft, residual=residual, low=low, high=high)
+    down, up = (np.maximum(side, LEAST) for side in (-low.predict(features[calibrate]), high.predict(features[calibrate])))
+    return replace(made, width=_conformal(np.where(off[calibrate] < 0, -off[calibrate] / down, off[calibrate] / up), settings.coverage))
+
+
+def _conformal(ratio: Floats, coverage: float) -> float:
+    return float(np.quantile(ratio, min(1.0, coverage * (1 + 1 / len(ratio))))) if len(ratio) else float("nan")
+
+
+def _ratio(made: TreePredictor, found: NDArray[np.int64], place: int, corner: Corner, grid: tuple[Floats, Floats, Floats]) -> Floats:
+    """Errors in units of half the interval, of the values ``found`` among those (n, p) of the corner in ``place``."""
+    slew, load, y = (part[:, place] for part in grid)
+    value, lower, upper, _ = made.evaluate(found // y.shape[1], slew.flat[found], load.flat[found], corner)
+    off = y.flat[found] - value
+    return np.where(off < 0, off / (lower - value), off / (upper - value))
 
 
 def _between(
@@ -192,15 +240,26 @@ def _between(
             shape=made.shape[:, others],
             log_scale=made.log_scale[:, others],
             span=made.span[:, others],
+            completed=made.completed[:, others],
             floor=made.floor[others],
             width_between=1.0,
         )
         found = np.flatnonzero(np.isfinite(y[:, place]))
-        found = np.sort(rng.permutation(found)[:rows])
-        row = found // y.shape[2]
-        value, lower, _, _ = without.evaluate(row, slew[:, place].flat[found], load[:, place].flat[found], corner)
-        ratios.append(np.abs(y[:, place].flat[found] - value) / (value - lower))
-    return float(np.quantile(np.concatenate(ratios), settings.coverage))
+        ratios.append(_ratio(without, np.sort(rng.permutation(found)[:rows]), place, corner, (slew, load, y)))
+    return _conformal(np.concatenate(ratios), settings.coverage)
+
+
+def _completed(made: TreePredictor, whole: Completed, slew: Floats, load: Floats, y: Floats, settings: PredictorSettings) -> float:
+    """Width of the intervals of completed tables: of tables that have the corner, completed as if they had not. 0 to nothing known: NaN."""
+    ratios = []
+    for rows, place, coefficients in whole.trial:
+        shape, log_scale = _scaled(coefficients[:, None], made.floor[[place]])
+        packed, scales, completed = made.shape.copy(), made.log_scale.copy(), np.zeros_like(made.completed)
+        packed[rows, place], scales[rows, place], completed[rows, place] = _packed(shape)[:, 0], log_scale[:, 0], True
+        tried = replace(made, shape=packed, log_scale=scales, completed=completed, width_completed=1.0)
+        grid = np.flatnonzero(np.isfinite(y[:, place]) & np.isin(np.arange(len(y)), rows)[:, None])
+        ratios.append(_ratio(tried, grid, place, made.corners[place], (slew, load, y)))
+    return _conformal(np.concatenate(ratios), settings.coverage) if ratios else made.width_between
 
 
 def _nothing() -> Trees:
@@ -210,13 +269,14 @@ def _nothing() -> Trees:
 
 
 def _fitted(
-    features: Floats, target: Floats, settings: PredictorSettings, *, loss: str, trees: int, monotone: bool
+    features: Floats, target: Floats, settings: PredictorSettings, *, loss: str, quantile: float | None = None, monotone: bool = False
 ) -> HistGradientBoostingRegressor:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     model = HistGradientBoostingRegressor(
         loss=loss,
-        max_iter=max(trees, 1),
+        quantile=quantile,
+        max_iter=max(settings.trees, 1),
         max_leaf_nodes=settings.leaves,
         max_depth=settings.depth,
         learning_rate=settings.learning_rate,
