@@ -2,10 +2,11 @@
 
 What it asks: every table that the anchors and the template have is there; every value is finite; positive where it must be (transition,
 capacitance, leakage, limits; a delay, a constraint and an internal power may be negative); delay and transition rise with the load and,
-where every anchor's table does, with the slew; values keep to the anchors' range and to their order across supplies.
+where every anchor's table does, with the slew; setup and hold of one edge leave a window; values keep to the anchors' range and to their
+order across supplies.
 
-What it repairs: see ``repair``; a repaired value gets ``Origin.REPAIRED`` and its interval is widened to hold it. Everything else is
-listed and left: ``error`` where the library can't be used as it stands, ``warning`` where a person has to look.
+What it repairs: see ``repair`` and ``windows``; a repaired value gets ``Origin.REPAIRED`` and its interval is widened to hold it.
+Everything else is listed and left: ``error`` where the library can't be used as it stands, ``warning`` where a person has to look.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from eda_plugin.qa.findings import Finding, Severity, finding
 from eda_plugin.qa.order import order_findings, range_findings, sampled
 from eda_plugin.qa.repair import floor_positive, movable, raise_lines
 from eda_plugin.qa.subject import Floats, View, align
+from eda_plugin.qa.windows import open_windows
 
 __all__ = ["GateResult", "gate"]
 
@@ -55,6 +57,8 @@ def gate(filled: Library, anchors: Sequence[Library], template: Library | None =
     values, found = floor_positive(view, filled.values, free, views, at)
     findings += found
     values, found = raise_lines(view, values, free, views, at)
+    findings += found
+    values, found = open_windows(view, values, free, views, at)
     findings += found
     known, asked = sampled(view, views, at), free & np.isfinite(values)
     findings += range_findings(view, views, known, values, asked)

@@ -1,7 +1,9 @@
 """Guard bands: a library that is pessimistic, or optimistic, by what the intervals say.
 
-Late means slow: delays, transitions and constraints at the upper ends of their intervals, for setup. Early means fast, at the lower
-ends, for hold. Power, leakage and capacitances have no side. What was measured or copied stays as it is.
+Late means slow: delays and transitions at the upper ends of their intervals, for setup. Early means fast, at the lower ends, for hold.
+Constraints stand at their demanding end in both: a timer takes hold times from the early library and setup times from the late one, and
+each check is pessimistic where its data are fast, or slow, and what it demands is much. Power, leakage and capacitances have no side.
+What was measured or copied stays as it is.
 """
 
 from __future__ import annotations
@@ -18,26 +20,30 @@ from eda_plugin.qa.subject import Floats, View
 __all__ = ["guard_band"]
 
 LEAST = 0.05
-"""Share of its value that an early transition or pulse width keeps: an interval may be wider than that, a slew cannot vanish."""
+"""Share of its value that an early transition keeps: an interval may be wider than that, a slew cannot vanish."""
 _DUST = 1e-9  # relative; smaller steps are rounding
 
 
 def guard_band(library: Library, *, late: bool) -> Library:
-    """Delays, transitions and constraints that a model gave, moved to the upper (``late``) or lower end of their interval.
+    """Delays and transitions that a model gave, moved to the upper (``late``) or lower end of their interval; constraints to the end that
+    demands more: the upper one, but for the most that two clocks may be apart (``skew_*``).
 
     Along each axis along which a delay or transition table does not decrease, the result does not either: where the ends do, a late value
-    is raised, an early one lowered, never the other way but for measured values in their way. So late >= the given value >= early
+    is raised, an early one lowered, never the other way but for measured values in their way. So late >= the given delay >= early
     everywhere. Intervals are widened to hold the values. Raises ``UserError`` for a library without intervals.
     """
-    end = library.upper if late else library.lower
-    if library.lower is None or library.upper is None or end is None:
+    if library.lower is None or library.upper is None:
         raise UserError(f"library {library.name}: its model gives no intervals, so there is no quantile; take another --model")
     view = View(library)
-    free = movable(library) & np.isin(view.quantity, TIMING + CONSTRAINT)[view.row_of_value] & np.isfinite(end)
-    values = np.where(free, np.maximum(end, library.values) if late else np.minimum(end, library.values), library.values)
+    demands = np.isin(view.quantity, CONSTRAINT)
+    apart = np.array([str(kind).startswith("skew_") for kind in view.timing_type], dtype=bool)
+    raised = np.where(demands, ~apart, late)[view.row_of_value]
+    sided = (demands | np.isin(view.quantity, TIMING))[view.row_of_value]
+    end = np.where(raised, np.fmax(library.upper, library.values), np.fmin(library.lower, library.values))
+    free = movable(library) & sided & np.isfinite(library.lower) & np.isfinite(library.upper)
+    values = np.where(free, end, library.values)
     if not late:
-        positive = np.isin(view.quantity, TRANSITION) | (view.timing_type == "min_pulse_width")
-        kept = free & positive[view.row_of_value] & (library.values > 0)
+        kept = free & np.isin(view.quantity, TRANSITION)[view.row_of_value] & (library.values > 0)
         values = np.where(kept, np.maximum(values, LEAST * library.values), values)
     for row in view.rows(*TIMING).tolist():
         part = slice(int(library.start[row]), int(library.start[row + 1]))

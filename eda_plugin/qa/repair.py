@@ -1,4 +1,4 @@
-"""The two repairs that the gate may make, and nothing else: a floor where a value must be positive, isotonic regression where a line rises.
+"""Two of the gate's three repairs: a floor where a value must be positive, isotonic regression where a line rises (the third: ``windows``).
 
 Only values that a model gave are moved; what was measured or copied stays. Each repair is one finding a table.
 """

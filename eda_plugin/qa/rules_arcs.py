@@ -13,10 +13,10 @@ from eda_plugin.domain.quantity import CAPACITANCE, CONSTRAINT, DELAY, LEAKAGE, 
 from eda_plugin.qa.findings import Finding, Rule, Severity, finding
 from eda_plugin.qa.rules_tables import wrong_values
 from eda_plugin.qa.subject import Subject, View, resample
+from eda_plugin.qa.windows import WINDOWS, window_pairs, window_sums
 
 __all__ = ["arc_rules"]
 
-_PAIRS = {"setup": "hold", "recovery": "removal"}
 _DISABLE = ("three_state_disable",)
 _EDGES = ("rising_edge", "falling_edge")
 
@@ -96,26 +96,16 @@ def _edge_missing(subject: Subject) -> Iterator[Finding]:
 
 
 def _window(subject: Subject, rule: str, first: str) -> Iterator[Finding]:
-    """Sums of two constraints of one data edge at equal slews, below zero by more than 1 ps.
-
-    One edge, say the rise, is captured when it comes before the first limit and ignored when it comes after the second: both at once
-    cannot be.
-    """
-    second = _PAIRS[first]
+    """Sums of two constraints of one data edge at equal slews, below zero by more than 1 ps: see ``windows``."""
     for view in subject.views:
         library = view.library
-        rows = [
-            (row, library.position.get(key._replace(timing_type=key.timing_type.replace(first, second, 1)), -1))
-            for row, key in enumerate(library.keys)
-            if key.quantity in CONSTRAINT and key.timing_type.startswith(first)
-        ]
-        pairs = np.array([pair for pair in rows if pair[1] >= 0], dtype=np.int64).reshape(-1, 2)
-        total = resample(view, view, pairs[:, 0], pairs[:, 1]) + library.values
+        pairs = window_pairs(view, first)
+        total = window_sums(view, pairs[:, 0], pairs[:, 1])
         wrong = total < -1e-12
         for row in np.unique(view.row_of_value[wrong]):
             part = slice(int(library.start[row]), int(library.start[row + 1]))
             low = float(np.nanmin(total[part]))
-            text = f"{int(wrong[part].sum())} sums with its {second} are below zero; the lowest is {low:.6g} s"
+            text = f"{int(wrong[part].sum())} sums with its {WINDOWS[first]} are below zero; the lowest is {low:.6g} s"
             yield finding(rule, Severity.ERROR, text, library, library.keys[row], [low])
 
 
