@@ -133,7 +133,11 @@ class FillResult:
     def _note(self) -> str:
         origins, band = self.report["origins"], self.report.get("guard_band")
         counts = ", ".join(f"{count} {word}" for word, count in origins.items()) if isinstance(origins, Mapping) else ""
-        side = f"; {band['side']}: delays, transitions, constraints at the {band['quantile']} quantile" if isinstance(band, Mapping) else ""
+        side = (
+            f"; {band['side']}: delays, transitions at the {band['quantile']} quantile, constraints beyond it"
+            if isinstance(band, Mapping)
+            else ""
+        )
         return f"corner {self.library.corner} filled by eda-plugin {__version__}: {counts}{side}"
 
 
@@ -152,11 +156,11 @@ def fill(
 ) -> FillResult:
     """Fill ``target`` from ``anchors`` and what was ``measured`` there.
 
-    ``template``: a file or library whose structure and axes the result has, else the nearest anchor. ``guard`` moves delays, transitions
-    and constraints to one side; intervals then cover ``guard.interval``, whatever ``settings`` say. ``max_interval``: the width of an
-    interval, as a share of max(|value|, 20 ps), beyond which a delay or transition is refused. Values are SI; see ``FillResult``.
-    Raises ``UserError`` for input that doesn't fit together and ``FindingsError`` where the gate finds what it can't repair or, under
-    ``strict``, anything that it had to repair.
+    ``template``: a file or library whose structure and axes the result has, else the nearest anchor. ``guard`` moves delays and
+    transitions to one side and constraints to their demanding one; intervals then cover ``guard.interval``, whatever ``settings`` say.
+    ``max_interval``: the width of an interval, as a share of max(|value|, 20 ps), beyond which a delay or transition is refused. Values
+    are SI; see ``FillResult``. Raises ``UserError`` for input that doesn't fit together and ``FindingsError`` where the gate finds what
+    it can't repair or, under ``strict``, anything that it had to repair.
     """
     session = session or Session.load()
     settings = settings or FillSettings()

@@ -107,8 +107,9 @@ proc eda::read_filled_corner {corner args} {
     return $library
 }
 
-# Fill a corner twice and read both: the early library, fast at the quantile, for minimum delays, the late one for maximum delays. A setup
-# slack is then a bound at that quantile in any OpenSTA; a hold slack is none, as an early library's hold constraints are early too. Options are those of eda::fill_corner, -scene, and -quantile (0.95).
+# Fill a corner twice and read both: the early library, fast at the quantile, for minimum delays, the late one for maximum delays. Constraints
+# stand at their demanding end in both, so setup and hold slack are bounds at that quantile in any OpenSTA. Options are those of
+# eda::fill_corner, -scene, and -quantile (0.95).
 proc eda::read_corner_bounds {corner args} {
     lassign [apart -scene $args] scene rest
     lassign [apart -quantile $rest 0.95] quantile rest
