@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
+from eda_plugin.adapters.predictor.baked import Baked, bake
+from eda_plugin.adapters.predictor.c_source import write_c
+from eda_plugin.adapters.predictor.onnx_graph import write_onnx
+from eda_plugin.adapters.predictor.tcl_source import write_tcl
 from eda_plugin.domain.predictor import TreePredictor
 from eda_plugin.errors import ParseError, UserError
 from eda_plugin.files import replace_atomically
 
-__all__ = ["read", "write"]
+__all__ = ["Baked", "bake", "read", "write", "write_c", "write_onnx", "write_tcl"]
 
-FORMAT = "eda_plugin tree predictor 1"
+FORMAT = "eda_plugin tree predictor 2"
 
 
 def write(predictor: TreePredictor, path: str | Path) -> None:

@@ -16,6 +16,7 @@ from eda_plugin.cli.plugins import plugins
 from eda_plugin.cli.predict import predict
 from eda_plugin.cli.quality import check, compare
 from eda_plugin.cli.run import run
+from eda_plugin.cli.train_predictor import train_predictor
 from eda_plugin.hooks import hookimpl
 
 __all__ = ["register_commands"]
@@ -23,5 +24,20 @@ __all__ = ["register_commands"]
 
 @hookimpl
 def register_commands(group: click.Group) -> None:
-    for command in (inspect, ingest, plan, characterize, fill, close, run, predict, check, compare, bench, host_files, plugins):
+    for command in (
+        inspect,
+        ingest,
+        plan,
+        characterize,
+        fill,
+        close,
+        run,
+        train_predictor,
+        predict,
+        check,
+        compare,
+        bench,
+        host_files,
+        plugins,
+    ):
         group.add_command(command)

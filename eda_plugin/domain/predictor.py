@@ -9,7 +9,7 @@ A constraint table is such a surface over the slews of the related and of the co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import cached_property
@@ -151,13 +151,14 @@ def corner_weights(target: Corner, known: Sequence[Corner]) -> Floats:
 class TreePredictor:
     """Values of known tables at any slew, load and corner.
 
-    n surfaces, C training corners, K basis functions, F features. ``keys`` n timing tables (``nth`` 0); ``powers`` (K, 2) degrees in
-    slew and load; ``shape`` (n, C, K) int16 coefficients of size one in ``UNIT``, ``log_scale`` (n, C) the log of their size (s); ``span``
-    (n, C, 4) least and largest slew (s), least and largest load (F) of the training tables, NaN where the corner had no such table;
-    ``completed`` (n, C): taken over from other corners; ``slew_range`` (2,) s; ``load_reference`` (n,) F; ``floor`` (C,) s; ``centre`` (K,)
-    and ``components`` (K, F - 9) make features of a shape. An interval reaches from ``low`` to ``high`` (of r), ``width`` times as far, at
-    a corner not trained on ``width_between`` times, where completed ``width_completed`` times (NaN where unknown). Of other kinds than
-    timing, slew and load stand for the slews of the related and the constrained pin, s for the quantity's unit.
+    n surfaces, C training corners, K basis functions, F features. ``keys`` n tables; ``powers`` (K, 2) degrees in slew and load;
+    ``shape`` (n, C, K) int16 coefficients of size one in ``UNIT``, ``log_scale`` (n, C) the log of their size (s); ``span`` (n, C, 4)
+    least and largest slew (s), least and largest load (F) of the training tables, of all corners where one had no such table;
+    ``completed`` (n, C): taken over from other corners; ``slew_range`` (2,) s; ``load_reference`` (n,) F; ``floor`` (C,) s; ``centre``
+    (K,) and ``components`` (K, F - 9) make features of a shape. An interval reaches from ``low`` to ``high`` (of r), ``width`` times as
+    far, at a corner not trained on ``width_between`` times, where completed ``width_completed`` times (NaN where unknown). Of other
+    kinds than timing, slew and load stand for the slews of the related and the constrained pin, s for the quantity's unit. ``scores`` by
+    quantity: errors (%) and coverage on values that nothing was learnt from.
     """
 
     keys: tuple[TableKey, ...]
@@ -179,6 +180,7 @@ class TreePredictor:
     width_between: float
     width_completed: float
     coverage: float
+    scores: Mapping[str, Mapping[str, float]]
 
     @cached_property
     def quantity(self) -> NDArray[np.int64]:
@@ -196,7 +198,11 @@ class TreePredictor:
         used = np.flatnonzero(weights)
         shape = np.einsum("c,rck->rk", weights[used], self.shape[np.ix_(rows, used)] * UNIT)
         span = self.span[rows, int(np.argmax(weights))]
-        return shape, self.log_scale[rows] @ weights, span, float(np.exp(np.log(self.floor) @ weights))
+        scale = self.log_scale[rows][:, used] @ weights[used]
+        if len(used) > 1:  # kept as those of the training corners are: emitted forms hold them so
+            size = np.maximum(np.linalg.norm(shape, axis=1), np.finfo(float).tiny)
+            shape, scale = np.rint(shape / size[:, None] / UNIT) * UNIT, (scale + np.log(size)).astype(np.float32).astype(np.float64)
+        return shape, scale, span, float(np.exp(np.log(self.floor) @ weights))
 
     def mean(self, rows: NDArray[np.int64], slew: Floats, load: Floats, corner: Corner) -> tuple[Floats, Floats, float, NDArray[np.bool_]]:
         """Smooth mean (r,) s, the trees' features (r, F), the floor (s), and which queries lie outside the training range.
@@ -207,16 +213,14 @@ class TreePredictor:
         scale = np.exp(log_scale)
         inner_slew = np.clip(slew, span[:, 0], span[:, 1])
         inner_load = np.clip(load, span[:, 2], span[:, 3])
-        strange = np.isnan(span[:, 0])  # no table of this arc at the corner: nothing to clip to
-        inner_slew, inner_load = np.where(strange, slew, inner_slew), np.where(strange, load, inner_load)
         reference = self.load_reference[rows]
         u, v = coordinates(inner_slew, inner_load, self.slew_range, reference)
         p, dp = chebyshev(u, int(self.powers[:, 0].max()))
         q, dq = chebyshev(v, int(self.powers[:, 1].max()))
         i, j = self.powers.T
         value = scale * np.einsum("rk,rk,rk->r", shape, p[:, i], q[:, j])
-        outside = strange | (np.abs(inner_slew - slew) > 1e-6 * slew) | (np.abs(inner_load - load) > 1e-6 * load)
-        at = np.flatnonzero(outside & ~strange)
+        outside = (np.abs(inner_slew - slew) > 1e-6 * slew) | (np.abs(inner_load - load) > 1e-6 * load)
+        at = np.flatnonzero(outside)
         if len(at):
             along_slew = np.einsum("rk,rk,rk->r", shape[at], dp[at][:, i], q[at][:, j])
             along_load = np.einsum("rk,rk,rk->r", shape[at], p[at][:, i], dq[at][:, j])
@@ -240,6 +244,11 @@ class TreePredictor:
         self, rows: NDArray[np.int64], slew: Floats, load: Floats, corner: Corner
     ) -> tuple[Floats, Floats, Floats, NDArray[np.uint8]]:
         """Value, lower, upper (r,) in s, and ``Status``, for surfaces in ``rows``, slew (r,) s and load (r,) F."""
+        if len(rows) > _CHUNK:
+            parts = [slice(begin, begin + _CHUNK) for begin in range(0, len(rows), _CHUNK)]
+            found = zip(*(self.evaluate(rows[part], slew[part], load[part], corner) for part in parts), strict=True)
+            value, lower, upper, told = (np.concatenate(pieces) for pieces in found)
+            return value, lower, upper, told
         mean, features, floor, outside = self.mean(rows, slew, load, corner)
         size = np.maximum(np.abs(mean), floor)
         value = mean + self.residual.predict(features) * size
@@ -294,6 +303,7 @@ class TreePredictor:
             trees: Trees = getattr(self, name)
             arrays |= {f"{name}.{part}": getattr(trees, part) for part in _TREE_ARRAYS}
             rest[name] = {"baseline": trees.baseline, "depth": trees.depth}
+        rest["scores"] = {name: dict(score) for name, score in self.scores.items()}
         rest["keys"] = [list(key) for key in self.keys]
         rest["corners"] = [[corner.process, corner.voltage, corner.temperature] for corner in self.corners]
         return arrays, rest
@@ -313,7 +323,7 @@ class TreePredictor:
             keys = tuple(TableKey(*key) for key in rest["keys"])
             corners = tuple(Corner(*corner) for corner in rest["corners"])
             parts: dict[str, Any] = {name: arrays[name] for name in _ARRAYS} | {name: rest.get(name, np.nan) for name in _NUMBERS}
-            return cls(keys=keys, corners=corners, **ensembles, **parts)
+            return cls(keys=keys, corners=corners, scores=rest["scores"], **ensembles, **parts)
         except (KeyError, TypeError) as error:
             raise UserError(f"not a predictor, or of another version: {error} is missing") from error
 

@@ -11,7 +11,7 @@ from eda_plugin.flow.filling import FillResult, fill
 from eda_plugin.flow.hosting import run_host
 from eda_plugin.flow.ingesting import Ingested, ingest, suggest_rules
 from eda_plugin.flow.planning import Plan, choose_corners, plan
-from eda_plugin.flow.prediction import Predictor, read_predictor, train_predictor
+from eda_plugin.flow.prediction import Predictor, emit_predictors, read_predictor, train_predictor, train_predictors
 from eda_plugin.flow.quality import Summary, check, compare, compare_text, summarize, uninterpreted
 from eda_plugin.flow.reading import read
 from eda_plugin.flow.session import Session
@@ -37,6 +37,7 @@ __all__ = [
     "close",
     "compare",
     "compare_text",
+    "emit_predictors",
     "fill",
     "ingest",
     "plan",
@@ -47,5 +48,6 @@ __all__ = [
     "suggest_rules",
     "summarize",
     "train_predictor",
+    "train_predictors",
     "uninterpreted",
 ]

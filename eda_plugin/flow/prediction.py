@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eda_plugin.domain import Corner, Header, Library, Points
-from eda_plugin.domain.predictor import TreePredictor
+import numpy as np
+
+from eda_plugin import __version__
+from eda_plugin.config import FillSettings
+from eda_plugin.domain import Arc, Corner, Header, Library, Points
+from eda_plugin.domain.predictor import KINDS, Predicted, TreePredictor
 from eda_plugin.errors import UserError
+from eda_plugin.flow.filling import fill
 from eda_plugin.flow.inputs import load_first
-from eda_plugin.flow.outputs import write_all
+from eda_plugin.flow.outputs import Output, plain, write_all
 from eda_plugin.flow.session import Session
 
-__all__ = ["Answers", "Predictor", "read_predictor", "train_predictor"]
+__all__ = ["FORMS", "Answers", "Predictor", "emit_predictors", "read_predictor", "train_predictor", "train_predictors"]
+
+FORMS = ("safetensors", "c", "tcl", "onnx", "skops")
+"""In which a predictor is written: to be asked by this package, by C, Tcl, onnxruntime, scikit-learn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +42,11 @@ class Predictor:
     load_first: bool
     session: Session
 
+    def query(self, points: Points, corner: Corner) -> Predicted:
+        """Delay, transition and their intervals, SI. Raises ``UserError`` for an arc that it was not trained on."""
+        slew, load = points.index.T[::-1] if self.load_first else points.index.T
+        return self.trees.predict(points.arcs, points.edges, slew, load, corner)
+
     def ask(self, points: Points | str | Path, corner: Corner | str) -> Answers:
         """Delay and transition of points (or of a file of them) at a corner. Raises ``UserError`` for an arc that it was not trained on."""
         from eda_plugin.adapters import points as exchange
@@ -40,8 +54,7 @@ class Predictor:
         with self.session.errors_told():
             asked = points if isinstance(points, Points) else exchange.read(points, header=self.header, load_first=self.load_first)
             where = corner if isinstance(corner, Corner) else Corner.parse(corner)
-            slew, load = asked.index.T[::-1] if self.load_first else asked.index.T
-            found = self.trees.predict(asked.arcs, asked.edges, slew, load, where)
+            found = self.query(asked, where)
             answered = replace(asked, delay=found.delay, transition=found.transition, source="predicted")
             outside = int(found.outside.sum())
             if outside:
@@ -49,6 +62,32 @@ class Predictor:
                     f"{outside} of {len(asked)} points lie outside what the predictor was trained on: expect larger errors there"
                 )
             return Answers(answered, outside)
+
+    def ask_one(self, fields: Mapping[str, str], corner: Corner | str) -> dict[str, object]:
+        """One point by its fields (those of a plan, ``slew`` and ``load`` in the header's units): delay and transition, each with its
+        interval, in the header's unit of time; and whether it lies outside what the predictor was trained on.
+
+        Raises ``UserError`` for a field that is unknown or no number.
+        """
+        with self.session.errors_told():
+            strange = sorted(set(fields) - {*Arc._fields, "edge", "slew", "load"})
+            if strange:
+                raise UserError(f"no field {strange[0]!r}; expected {', '.join((*Arc._fields, 'edge', 'slew', 'load'))}")
+            arc = Arc(**{name: text for name, text in fields.items() if name in Arc._fields})
+            numbers = []
+            for name in ("slew", "load"):
+                try:
+                    numbers.append(float(fields[name]))
+                except ValueError:
+                    raise UserError(f"the {name} is {fields[name]!r}; expected a number") from None
+            slew, load = numbers[0] * self.header.time, numbers[1] * self.header.capacitance
+            where = corner if isinstance(corner, Corner) else Corner.parse(corner)
+            found = self.trees.predict(arc, fields["edge"], slew, load, where)
+            answer: dict[str, object] = {"outside": bool(found.outside[0])}
+            for place, (name, value) in enumerate((("delay", found.delay), ("transition", found.transition))):
+                three = (value[0], found.lower[0, place], found.upper[0, place])
+                answer[name] = dict(zip(("value", "lower", "upper"), (float(part / self.header.time) for part in three), strict=True))
+            return answer
 
     def write(self, path: str | Path) -> Path:
         """Write the predictor as safetensors."""
@@ -79,6 +118,125 @@ def train_predictor(libraries: Sequence[Library], *, seed: int = 0, session: Ses
             raise UserError("no library to train on; name at least one")
         trees = train(libraries, settings=PredictorSettings(seed=seed))
         return Predictor(trees, libraries[0].header, load_first(libraries[0]), session)
+
+
+def train_predictors(
+    libraries: Sequence[Library],
+    *,
+    kinds: Sequence[str] = (),
+    distil: Sequence[Corner | str] = (),
+    points: Points | str | Path | None = None,
+    seed: int = 0,
+    session: Session | None = None,
+) -> dict[str, Predictor]:
+    """A predictor a kind (``timing``, ``constraint``, ``leakage``; by default each of which the libraries hold values).
+
+    ``distil``: corners that the fill engine fills from the libraries first, with the ``points`` measured there if it is one corner; the
+    predictors learn them as if they were libraries too. Raises ``UserError`` for a kind without values and for points without a corner.
+    """
+    from eda_plugin.models.gbr import PredictorSettings
+    from eda_plugin.models.gbr import train_predictor as train
+
+    session = session or Session.load()
+    with session.errors_told():
+        if not libraries:
+            raise UserError("no library to train on; name at least one")
+        strange = [kind for kind in kinds if kind not in KINDS]
+        if strange:
+            raise UserError(f"no kind of predictor {strange[0]!r}; expected {', '.join(KINDS)}")
+        if points is not None and len(distil) != 1:
+            raise UserError("points are measured at one corner; name it, and only it, to be distilled")
+        settings = FillSettings(seed=seed)
+        taught = [fill(libraries, corner, measured=points, settings=settings, session=session).library for corner in distil]
+        every = [*libraries, *taught]
+        there = {key.quantity for library in every for key in library.keys}
+        chosen = kinds or [kind for kind, quantities in KINDS.items() if there.intersection(quantities)]
+        made = {}
+        with session.progress.stage("training", len(chosen)) as stage:
+            for kind in chosen:
+                trees = train(every, kind=kind, settings=PredictorSettings(seed=seed))
+                made[kind] = Predictor(trees, libraries[0].header, load_first(libraries[0]), session)
+                stage.advance(1)
+        return made
+
+
+def emit_predictors(
+    predictors: Mapping[str, Predictor],
+    folder: str | Path,
+    *,
+    forms: Sequence[str] = ("safetensors",),
+    at: Sequence[Corner | str] = (),
+    libraries: Sequence[Library] = (),
+    seed: int = 0,
+) -> list[Path]:
+    """Write every predictor in every form, named by its kind, and ``card.json``; all files or none. Returns their paths.
+
+    ``at``: corners beside those trained on that the forms c, tcl and onnx hold too, interpolated. ``libraries``: what the card names as
+    trained on.
+    """
+    from eda_plugin.adapters import predictor as adapter
+
+    place = Path(folder)
+    strange = [form for form in forms if form not in FORMS]
+    if strange:
+        raise UserError(f"no form {strange[0]!r}; expected {', '.join(FORMS)}")
+    corners = [corner if isinstance(corner, Corner) else Corner.parse(corner) for corner in at]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {place}: {error.strerror or error}") from error
+    outputs: list[Output] = []
+    for kind, predictor in predictors.items():
+        baked = adapter.bake(predictor.trees, corners)
+        writers = {
+            "safetensors": [("safetensors", lambda out, trees=predictor.trees: adapter.write(trees, out))],
+            "c": [("c", lambda out, baked=baked, kind=kind: adapter.write_c(baked, out, kind))],
+            "tcl": [("tcl", lambda out, baked=baked, kind=kind: adapter.write_tcl(baked, out, kind))],
+            "onnx": [
+                ("onnx", lambda out, baked=baked: adapter.write_onnx(baked, out, intervals=False)),
+                ("interval.onnx", lambda out, baked=baked: adapter.write_onnx(baked, out, intervals=True)),
+            ],
+            "skops": [("skops", lambda out, trees=predictor.trees: _write_skops(trees, out))],
+        }
+        outputs.extend((place / f"{kind}.{ending}", write) for form in dict.fromkeys(forms) for ending, write in writers[form])
+    card = {
+        "written by": f"eda-plugin {__version__}",
+        "trained on": [{"library": library.name, "corner": library.corner.name} for library in libraries],
+        "seed": seed,
+        "emitted at": [corner.name for corner in corners],
+        "predictors": {kind: _card(predictor.trees) for kind, predictor in predictors.items()},
+    }
+    text = json.dumps(plain(card), indent=1) + "\n"
+    outputs.append((place / "card.json", lambda out: out.write_text(text, encoding="utf-8")))
+    return write_all(outputs)
+
+
+def _write_skops(trees: TreePredictor, path: Path) -> None:
+    from eda_plugin.models.estimator import LibraryRegressor
+
+    try:
+        import skops.io
+    except ImportError as error:
+        raise UserError("this form needs the package skops; install eda-plugin[skops]") from error
+    skops.io.dump(LibraryRegressor(*trees.to_arrays()), path)
+
+
+def _card(trees: TreePredictor) -> dict[str, object]:
+    """What a user must know before asking: ranges, errors, what an answer's status says."""
+    ends = [(np.nanmin, 0), (np.nanmax, 1), (np.nanmin, 2), (np.nanmax, 3)]
+    span = [float(end(trees.span[:, :, at])) for end, at in ends]
+    return {
+        "tables": len(trees.keys),
+        "cells": len({key.cell for key in trees.keys}),
+        "corners": [corner.name for corner in trees.corners],
+        "tables completed from other corners": int(trees.completed.sum()),
+        "slew (s)": span[:2],
+        "load (F)": span[2:],
+        "coverage of the intervals": trees.coverage,
+        "widths": {"trained": trees.width, "completed": trees.width_completed, "between corners": trees.width_between},
+        "scores": trees.scores,
+        "status": {"0": "inside", "1": "slew or load outside the table", "2": "corner not trained on", "4": "completed", "8": "refused"},
+    }
 
 
 def read_predictor(path: str | Path, *, header: Header | None = None, session: Session | None = None) -> Predictor:

@@ -99,10 +99,14 @@ def train_predictor(
     whole = complete(fitted.reshape(n, C, -1), present, quantity, family, corners, tables, powers)
     shape, log_scale = _scaled(whole.coefficients, floor)
     span = np.stack([_least(slew), -_least(-slew), _least(load), -_least(-load)], axis=2)
+    widest = np.stack(
+        [np.nanmin(span[..., 0], 1), np.nanmax(span[..., 1], 1), np.nanmin(span[..., 2], 1), np.nanmax(span[..., 3], 1)], axis=1
+    )
+    span = np.where(np.isnan(span), widest[:, None], span)
     centre, components = _encoding(shape.reshape(n * C, -1), settings.components)
     draft = TreePredictor(
         keys, corners, powers, _packed(shape), log_scale, span, slew_range, load_reference, floor, centre, components, ~present,
-        _nothing(), _nothing(), _nothing(), np.nan if p > 1 else 0.0, 1.0, 1.0, settings.coverage,
+        _nothing(), _nothing(), _nothing(), np.nan if p > 1 else 0.0, 1.0, 1.0, settings.coverage, {},
     )  # fmt: skip
     rng = np.random.default_rng(settings.seed)
     unseen = np.where(present[:, :, None], unseen.reshape(n, C, p), np.nan)
@@ -118,13 +122,18 @@ def _least(values: Floats) -> Floats:
 
 
 def _reference(lowest: Floats) -> Floats:
-    """(n,) the load that is 1 on a table's axis: the largest of all corners, told from those at hand by the other tables' ratios."""
+    """(n,) the load that is 1 on a table's axis: about the largest of all corners. It is told from the corners that all tables have, where
+    there are such: a table that others lack must not have another measure than those it is completed from."""
     largest = -lowest
     most = np.nanmax(largest, axis=1)
     whole = np.isfinite(largest).all(axis=1) & (most > 0)
-    ratio = np.median(largest[whole] / most[whole, None], axis=0) if whole.any() else np.ones(largest.shape[1])
-    found = np.nanmedian(largest / ratio, axis=1)
-    return np.where(np.isfinite(largest).all(axis=1), most, np.where(found > 0, found, 1.0)) + (most == 0)
+    if not whole.any():
+        return most + (most == 0)
+    ratio = np.median(largest[whole] / most[whole, None], axis=0)
+    common = np.isfinite(largest).all(axis=0)
+    used = (largest / ratio)[:, common if common.any() else slice(None)]
+    found = np.nanmax(used, axis=1)
+    return np.where(found > 0, found, 1.0)
 
 
 def _stacked(libraries: Sequence[Library], quantities: tuple[str, ...]) -> tuple[tuple[TableKey, ...], Floats, Floats, Floats]:
@@ -210,7 +219,22 @@ def _boosted(
     low, high = (flattened(_fitted(features[widen], off[widen], settings, loss="quantile", quantile=q)) for q in (tail, 1 - tail))
     made = replace(draft, residual=residual, low=low, high=high)
     down, up = (np.maximum(side, LEAST) for side in (-low.predict(features[calibrate]), high.predict(features[calibrate])))
-    return replace(made, width=_conformal(np.where(off[calibrate] < 0, -off[calibrate] / down, off[calibrate] / up), settings.coverage))
+    far = np.where(off[calibrate] < 0, -off[calibrate] / down, off[calibrate] / up)
+    width = _conformal(far, settings.coverage)
+    truth = y.flat[found[calibrate]]
+    percent = 100 * np.abs(off[calibrate]) * size[calibrate] / np.maximum(np.abs(truth), np.finfo(float).tiny)
+    scores = {}
+    for name in dict.fromkeys(key.quantity for key in draft.keys):
+        own = np.array([key.quantity == name for key in draft.keys])[row[calibrate]]
+        if own.any():
+            scores[name] = {
+                "values": float(own.sum()),
+                "mean absolute error (%)": float(percent[own].mean()),
+                "median error (%)": float(np.median(percent[own])),
+                "99th percentile (%)": float(np.quantile(percent[own], 0.99)),
+                "inside the interval": float((far[own] <= width).mean()),
+            }
+    return replace(made, width=width, scores=scores)
 
 
 def _conformal(ratio: Floats, coverage: float) -> float:
@@ -296,10 +320,13 @@ def flattened(model: HistGradientBoostingRegressor) -> Trees:
     leaf = every["is_leaf"].astype(bool)
     own = np.arange(len(every))
     shift = np.repeat(root, np.diff(begin))
+    # A threshold can be a training value itself, and a logarithm differs in its last bit between forms: the next single-precision number
+    # above is none.
+    threshold = np.nextafter(every["num_threshold"].astype(np.float32), np.float32(np.inf)).astype(np.float64)
     return Trees(
         baseline=float(model._baseline_prediction.item()),
         feature=np.where(leaf, 0, every["feature_idx"]).astype(np.int32),
-        threshold=np.where(leaf, 0.0, every["num_threshold"]),
+        threshold=np.where(leaf, 0.0, threshold),
         left=np.where(leaf, own, every["left"] + shift).astype(np.int32),
         right=np.where(leaf, own, every["right"] + shift).astype(np.int32),
         value=np.where(leaf, every["value"], 0.0),
