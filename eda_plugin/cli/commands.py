@@ -15,6 +15,7 @@ from eda_plugin.cli.plan import plan
 from eda_plugin.cli.plugins import plugins
 from eda_plugin.cli.predict import predict
 from eda_plugin.cli.quality import check, compare
+from eda_plugin.cli.report import report
 from eda_plugin.cli.run import run
 from eda_plugin.cli.train_predictor import train_predictor
 from eda_plugin.hooks import hookimpl
@@ -37,6 +38,7 @@ def register_commands(group: click.Group) -> None:
         check,
         compare,
         bench,
+        report,
         host_files,
         plugins,
     ):

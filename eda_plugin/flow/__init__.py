@@ -14,6 +14,7 @@ from eda_plugin.flow.planning import Plan, choose_corners, plan
 from eda_plugin.flow.prediction import Predictor, emit_predictors, read_predictor, train_predictor, train_predictors
 from eda_plugin.flow.quality import Summary, check, compare, compare_text, summarize, uninterpreted
 from eda_plugin.flow.reading import read
+from eda_plugin.flow.reporting import make_report
 from eda_plugin.flow.session import Session
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "emit_predictors",
     "fill",
     "ingest",
+    "make_report",
     "plan",
     "plan_anchors",
     "read",

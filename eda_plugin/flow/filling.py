@@ -115,6 +115,12 @@ class FillResult:
                 raise UserError(f"cannot save the model in {place}: {error.strerror or error}") from error
         return place
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what ``make_report`` says of this corner."""
+        from eda_plugin.flow.reporting import make_report
+
+        return make_report(self, session=self.session)._repr_html_()
+
     def _write_report(self, path: Path) -> None:
         from eda_plugin.qa.report import render_json, render_markdown
 

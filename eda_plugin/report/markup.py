@@ -1,0 +1,109 @@
+"""HTML from texts and numbers: everything that came from a file is escaped here, once."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Mapping
+
+from eda_plugin.report.contents import Sheet, Value
+
+__all__ = ["attributes", "element", "number", "sheet", "text"]
+
+ON_PAPER = 40
+"""Rows of a wide table that are printed."""
+
+
+def text(value: object) -> str:
+    """``value`` as text of a page: no character of it is markup, and none is one that HTML forbids."""
+    return html.escape("".join(mark for mark in str(value) if mark in "\t\n" or (mark.isprintable())), quote=True)
+
+
+def attributes(named: Mapping[str, object]) -> str:
+    """`` name="value"`` each; ``None`` and ``False`` leave one out, ``True`` writes it bare;
+    ``class_`` is ``class``, ``data_x`` is ``data-x``."""
+    written = []
+    for name, value in named.items():
+        if value is None or value is False:
+            continue
+        spelt = name.rstrip("_").replace("_", "-")
+        written.append(f" {spelt}" if value is True else f' {spelt}="{text(value)}"')
+    return "".join(written)
+
+
+def element(tag: str, inner: str | Iterable[str] = "", **named: object) -> str:
+    """One element; ``inner`` is markup."""
+    return f"<{tag}{attributes(named)}>{inner if isinstance(inner, str) else ''.join(inner)}</{tag}>"
+
+
+def number(value: Value) -> str:
+    """As a person reads it: counts whole, others with three or four digits, a dash for NaN.
+
+    >>> number(131516), number(0.012345), number(99.94), number(float("nan")), number("ss")
+    ('131,516', '0.0123', '99.9', '–', 'ss')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def sheet(given: Sheet, ident: str) -> str:
+    """A table with its caption; one that is wide can be searched, scrolls in a region of its own, and every table can be sorted."""
+    numeric = [_numeric(given, place) for place in range(len(given.columns))]
+    head = element(
+        "tr", (element("th", text(name), scope="col", class_="n" if numeric[at] else None) for at, name in enumerate(given.columns))
+    )
+    body = (
+        element(
+            "tr",
+            (_cell(value, at, numeric[at]) for at, value in enumerate(row)),
+            class_="more" if given.wide and line >= ON_PAPER else None,
+        )
+        for line, row in enumerate(given.rows)
+    )
+    table = element(
+        "table",
+        [element("caption", text(given.caption)), element("thead", head), element("tbody", body)],
+        id=ident,
+        class_="sortable",
+    )
+    note = element("p", text(given.note), class_="note") if given.note else ""
+    hidden = given.total - len(given.rows)
+    more = element("p", f"{given.total:,} in all; the first {len(given.rows):,} are shown.", class_="note") if hidden > 0 else ""
+    return region(table, ident, given.caption, wide=given.wide, rows=len(given.rows)) + more + note
+
+
+def region(table: str, ident: str, caption: str, *, wide: bool, rows: int) -> str:
+    """The table in a region that scrolls, and can be scrolled from the keyboard; with a search box where it is long."""
+    if not wide or rows <= 8:
+        return element("div", table, class_="scroll", role="region", aria_label=caption, tabindex="0")
+    search = element(
+        "p",
+        [
+            element("label", f"Search: {text(caption)}", for_=f"{ident}-q"),
+            f'<input type="search" id="{text(ident)}-q" data-for="{text(ident)}" autocomplete="off">',
+            element("output", f"{rows:,} rows", for_=f"{ident}-q", id=f"{ident}-n"),
+        ],
+        class_="search",
+    )
+    cut = element("p", f"On paper: the first {ON_PAPER} of {rows:,} rows.", class_="paper") if rows > ON_PAPER else ""
+    return search + element("div", table, class_="scroll tall", role="region", aria_label=caption, tabindex="0") + cut
+
+
+def _numeric(given: Sheet, place: int) -> bool:
+    return bool(given.rows) and all(not isinstance(row[place], str) for row in given.rows)
+
+
+def _cell(value: Value, place: int, numeric: bool) -> str:
+    if place == 0:
+        return element("th", text(number(value)), scope="row", data_v=_raw(value))
+    return element("td", text(number(value)), class_="n" if numeric else None, data_v=_raw(value))
+
+
+def _raw(value: Value) -> str | None:
+    """What a column is sorted by where it is not the text shown."""
+    return None if isinstance(value, str) else f"{value:.6g}" if math.isfinite(value) else ""
