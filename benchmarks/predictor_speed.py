@@ -81,9 +81,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=0, help="queries a call of onnxruntime; 0: all in one")
     given = parser.parse_args()
     baked = forms.bake(forms.read(given.predictor))
-    print(
-        f"{len(baked.predictor.keys)} tables, {len(baked.corners)} corners, {len(baked.predictor.residual.root)} trees, {given.count} queries"
-    )
+    n, C, _ = baked.shape.shape
+    print(f"{n} tables, {C} corners, {len(baked.predictor.residual.root)} trees, {given.count} queries")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for what, rate in (

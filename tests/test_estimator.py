@@ -64,6 +64,6 @@ def test_a_library_predictor_is_an_estimator_that_skops_keeps(tmp_path: Path) ->
     with pytest.raises(UserError, match="rows of 7 numbers"):
         again.predict(X[:, :3])
     with pytest.raises(UserError, match="a table beyond the 12 known"):
-        again.predict(X + [50, 0, 0, 0, 0, 0, 0])
+        again.predict(X + np.array([50, 0, 0, 0, 0, 0, 0]))
     with pytest.raises(UserError, match=r"device speeds -0.5, -1; expected"):
-        again.predict(X + [0, 0.5, 0, 0, 0, 0, 0])
+        again.predict(X + np.array([0, 0.5, 0, 0, 0, 0, 0]))

@@ -75,7 +75,7 @@ def test_what_cannot_be_trained_or_written_is_refused(anchors: list[Path], tmp_p
         train_predictors(given, points=tmp_path / "p.csv")
     with pytest.raises(UserError, match="name at least one"):
         train_predictors([])
-    with pytest.raises(UserError, match="no constraint table"):
+    with pytest.raises(UserError, match="no library has a constraint table"):
         train_predictors(given, kinds=["constraint"])
     made = train_predictors(given, kinds=["leakage"])
     with pytest.raises(UserError, match="no form 'java'"):

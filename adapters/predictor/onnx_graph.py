@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from eda_plugin.adapters.predictor.baked import Baked
-from eda_plugin.domain.predictor import LEAST, LOAD_POWER, SLEW_POWER, UNIT, Status, Trees
+from eda_plugin.domain.predictor import LEAST, UNIT, Status, Trees
 from eda_plugin.errors import UserError
 from eda_plugin.files import replace_atomically
 
@@ -134,7 +134,8 @@ def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
     model = baked.predictor
     n, C, K = baked.shape.shape
     low, high = (float(value) for value in model.slew_range)
-    zero = (low / high) ** SLEW_POWER
+    first, second = (float(exponent) for exponent in model.exponents)
+    zero = (low / high) ** first
     wide = max(1 - zero, 1e-3)
     columns = g.constant([1], np.int64)
 
@@ -156,13 +157,14 @@ def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
     inner_slew, inner_load = g("Min", g("Max", slew, s0), s1), g("Min", g("Max", load, c0), c1)
     reference = g("Unsqueeze", g.gather(model.load_reference, table), columns)
     relative_slew, relative_load = g("Div", inner_slew, g.constant(high)), g("Div", inner_load, reference)
-    root = g("Sub", g("Pow", relative_slew, g.constant(SLEW_POWER)), g.constant(zero))
+    root = g("Sub", g("Pow", relative_slew, g.constant(first)), g.constant(zero))
     u = g("Sub", g("Div", g("Mul", root, g.constant(2.0)), g.constant(wide)), g.constant(1.0))
-    v = g("Sub", g("Mul", g("Pow", relative_load, g.constant(LOAD_POWER)), g.constant(2.0)), g.constant(1.0))
-    i, j = (g.constant(power, np.int64) for power in model.powers.T)
+    v = g("Sub", g("Mul", g("Pow", relative_load, g.constant(second)), g.constant(2.0)), g.constant(1.0))
+    # Columns are chosen by a product with zeros and ones: Gather along them copies number by number.
+    i, j = (g.constant(np.eye(max(int(power.max()), 1) + 1)[power].T) for power in model.powers.T)
     p, dp = g.chebyshev(u, max(int(model.powers[:, 0].max()), 1) + 1)
     q, dq = g.chebyshev(v, max(int(model.powers[:, 1].max()), 1) + 1)
-    p, dp, q, dq = (g("Gather", part, k, axis=1) for part, k in ((p, i), (dp, i), (q, j), (dq, j)))
+    p, dp, q, dq = (g("MatMul", part, k) for part, k in ((p, i), (dp, i), (q, j), (dq, j)))
     weighed_p, weighed_q = g("Mul", shape, p), g("Mul", shape, q)
 
     def total(left: str, right: str) -> str:
@@ -175,8 +177,8 @@ def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
 
     far = g("Or", off(off_slew, slew), off(off_load, load))
     near = [g("Max", part, g.constant(1e-6)) for part in (relative_slew, relative_load)]
-    du = g("Mul", g("Pow", near[0], g.constant(SLEW_POWER - 1)), g.constant(2 * SLEW_POWER / high / wide))
-    dv = g("Div", g("Mul", g("Pow", near[1], g.constant(LOAD_POWER - 1)), g.constant(2 * LOAD_POWER)), reference)
+    du = g("Mul", g("Pow", near[0], g.constant(first - 1)), g.constant(2 * first / high / wide))
+    dv = g("Div", g("Mul", g("Pow", near[1], g.constant(second - 1)), g.constant(2 * second)), reference)
     step = g("Add", g("Mul", g("Mul", total(weighed_q, dp), du), off_slew), g("Mul", g("Mul", total(weighed_p, dq), dv), off_load))
     mean = g("Mul", scale, g("Add", total(weighed_p, q), g("Where", far, step, g.constant(0.0))))
     log_slew = g("Log", g("Max", inner_slew, g.constant(1e-6 * high)))

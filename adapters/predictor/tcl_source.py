@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eda_plugin.adapters.predictor.baked import Baked, paired
-from eda_plugin.domain.predictor import LEAST, LOAD_POWER, SLEW_POWER, UNIT
+from eda_plugin.domain.predictor import LEAST, UNIT
 from eda_plugin.errors import UserError
 from eda_plugin.files import replace_atomically
 
@@ -114,7 +114,8 @@ def write_tcl(baked: Baked, path: str | Path, name: str) -> None:
         raise UserError(f"{name!r} is no name of a namespace; use letters, digits and _")
     model = baked.predictor
     low, high = model.slew_range
-    zero = float((low / high) ** SLEW_POWER)
+    first, second = (float(exponent) for exponent in model.exponents)
+    zero = float((low / high) ** first)
     lines = [f"# Written by eda-plugin train-predictor: {len(model.keys)} {name} tables at {len(baked.corners)} corners."]
     lines.append(f"namespace eval {name} {{}}")
     data: dict[str, Iterable[object]] = {
@@ -145,7 +146,7 @@ def write_tcl(baked: Baked, path: str | Path, name: str) -> None:
     lines.extend(f"set {name}::{key} {{{_words(values)}}}" for key, values in data.items())
     text = "\n".join(lines) + _CODE
     words = {"NAME": name, "UNIT": repr(UNIT), "HIGH": repr(float(high)), "ZERO": repr(zero), "WIDE": repr(max(1 - zero, 1e-3))}
-    words |= {"SLEW_POWER": repr(SLEW_POWER), "LOAD_POWER": repr(LOAD_POWER), "LEAST": repr(LEAST)}
+    words |= {"SLEW_POWER": repr(first), "LOAD_POWER": repr(second), "LEAST": repr(LEAST)}
     words |= {"I": str(max(int(model.powers[:, 0].max()), 1) + 1), "J": str(max(int(model.powers[:, 1].max()), 1) + 1)}
     for word, meant in words.items():
         text = text.replace(f"@{word}@", meant)

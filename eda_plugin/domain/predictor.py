@@ -24,6 +24,7 @@ from eda_plugin.domain.quantity import CONSTRAINT, LEAKAGE, TIMING
 from eda_plugin.errors import UserError
 
 __all__ = [
+    "EXPONENTS",
     "FEATURES",
     "KINDS",
     "LEAST",
@@ -39,7 +40,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-SLEW_POWER, LOAD_POWER = 0.25, 0.5
+EXPONENTS = {"timing": (0.25, 0.5), "constraint": (1.0, 1.0), "leakage": (1.0, 1.0)}
+"""Of slew and load on the axes of a kind's surfaces."""
 FEATURES = ("load", "log slew", "log slew / scale", "log scale", "quantity", "nmos speed", "pmos speed", "voltage", "temperature")
 KINDS = {"timing": TIMING, "constraint": CONSTRAINT, "leakage": LEAKAGE}
 """What predictors answer, each kind one of its own."""
@@ -114,11 +116,11 @@ def chebyshev(x: Floats, degree: int) -> tuple[Floats, Floats]:
     return np.stack(values, axis=-1), np.stack(slopes, axis=-1)
 
 
-def coordinates(slew: Floats, load: Floats, slew_range: Floats, load_reference: Floats) -> tuple[Floats, Floats]:
+def coordinates(slew: Floats, load: Floats, slew_range: Floats, load_reference: Floats, exponents: Floats) -> tuple[Floats, Floats]:
     """Slew (s) and load (F) on the surfaces' axes: -1 at the least slew and at no load, 1 at the largest slew and the reference load."""
-    zero = (slew_range[0] / slew_range[1]) ** SLEW_POWER
-    u = 2 * ((np.maximum(slew, 0) / slew_range[1]) ** SLEW_POWER - zero) / max(1 - zero, 1e-3) - 1
-    v = 2 * (np.maximum(load, 0) / load_reference) ** LOAD_POWER - 1
+    zero = (slew_range[0] / slew_range[1]) ** exponents[0]
+    u = 2 * ((np.maximum(slew, 0) / slew_range[1]) ** exponents[0] - zero) / max(1 - zero, 1e-3) - 1
+    v = 2 * (np.maximum(load, 0) / load_reference) ** exponents[1] - 1
     return u, v
 
 
@@ -154,19 +156,20 @@ class TreePredictor:
     n surfaces, C training corners, K basis functions, F features. ``keys`` n tables; ``powers`` (K, 2) degrees in slew and load;
     ``shape`` (n, C, K) int16 coefficients of size one in ``UNIT``, ``log_scale`` (n, C) the log of their size (s); ``span`` (n, C, 4)
     least and largest slew (s), least and largest load (F) of the training tables, of all corners where one had no such table;
-    ``completed`` (n, C): taken over from other corners; ``slew_range`` (2,) s; ``load_reference`` (n,) F; ``floor`` (C,) s; ``centre``
-    (K,) and ``components`` (K, F - 9) make features of a shape. An interval reaches from ``low`` to ``high`` (of r), ``width`` times as
-    far, at a corner not trained on ``width_between`` times, where completed ``width_completed`` times (NaN where unknown). Of other
-    kinds than timing, slew and load stand for the slews of the related and the constrained pin, s for the quantity's unit. ``scores`` by
-    quantity: errors (%) and coverage on values that nothing was learnt from.
+    ``completed`` (n, C): taken over from other corners; ``exponents`` (2,) of slew and load; ``slew_range`` (2,) s; ``load_reference``
+    (n,) F; ``floor`` (C,) s; ``centre`` (K,) and ``components`` (K, F - 9) make features of a shape. An interval reaches from ``low`` to
+    ``high`` (of r), ``width`` times as far, at a corner not trained on ``width_between`` times, where completed ``width_completed``
+    times (NaN where unknown). Of other kinds than timing, slew and load stand for the slews of the related and the constrained pin, s
+    for the quantity's unit. ``scores`` by quantity: errors (%) and coverage on values that nothing was learnt from.
     """
 
     keys: tuple[TableKey, ...]
     corners: tuple[Corner, ...]
     powers: NDArray[np.int32]
-    shape: Floats
+    shape: NDArray[np.int16]
     log_scale: Floats
     span: Floats
+    exponents: Floats
     slew_range: Floats
     load_reference: Floats
     floor: Floats
@@ -214,7 +217,7 @@ class TreePredictor:
         inner_slew = np.clip(slew, span[:, 0], span[:, 1])
         inner_load = np.clip(load, span[:, 2], span[:, 3])
         reference = self.load_reference[rows]
-        u, v = coordinates(inner_slew, inner_load, self.slew_range, reference)
+        u, v = coordinates(inner_slew, inner_load, self.slew_range, reference, self.exponents)
         p, dp = chebyshev(u, int(self.powers[:, 0].max()))
         q, dq = chebyshev(v, int(self.powers[:, 1].max()))
         i, j = self.powers.T
@@ -226,10 +229,11 @@ class TreePredictor:
             along_load = np.einsum("rk,rk,rk->r", shape[at], p[at][:, i], dq[at][:, j])
             # The slope at zero is infinite; nothing is measured below a millionth of the reference.
             low, high = self.slew_range
+            first, second = self.exponents
             near_slew = np.maximum(inner_slew[at] / high, 1e-6)
             near_load = np.maximum(inner_load[at] / reference[at], 1e-6)
-            du = 2 * SLEW_POWER * near_slew ** (SLEW_POWER - 1) / high / max(1 - (low / high) ** SLEW_POWER, 1e-3)
-            dv = 2 * LOAD_POWER * near_load ** (LOAD_POWER - 1) / reference[at]
+            du = 2 * first * near_slew ** (first - 1) / high / max(1 - (low / high) ** first, 1e-3)
+            dv = 2 * second * near_load ** (second - 1) / reference[at]
             step = along_slew * du * (slew - inner_slew)[at] + along_load * dv * (load - inner_load)[at]
             value[at] += scale[at] * step
         quantity = self.quantity[rows].astype(np.float64)
@@ -328,7 +332,19 @@ class TreePredictor:
             raise UserError(f"not a predictor, or of another version: {error} is missing") from error
 
 
-_ARRAYS = ("powers", "shape", "log_scale", "span", "slew_range", "load_reference", "floor", "centre", "components", "completed")
+_ARRAYS = (
+    "powers",
+    "shape",
+    "log_scale",
+    "span",
+    "exponents",
+    "slew_range",
+    "load_reference",
+    "floor",
+    "centre",
+    "components",
+    "completed",
+)
 _NUMBERS = ("width", "width_between", "width_completed", "coverage")
 _ENSEMBLES = ("residual", "low", "high")
 _TREE_ARRAYS = ("feature", "threshold", "left", "right", "value", "root")

@@ -52,7 +52,7 @@ def complete(
         if pattern.all() or not pattern.any():
             continue
         rows, source = np.flatnonzero((present == pattern).all(axis=1)), np.flatnonzero(pattern)
-        for lacking in np.flatnonzero(~pattern):
+        for lacking in np.flatnonzero(~pattern).tolist():
             teachers = np.flatnonzero(present[:, source].all(axis=1) & present[:, lacking])
             teachers = teachers[np.unique(np.linspace(0, len(teachers) - 1, min(len(teachers), _TEACHERS)).astype(np.int64))]
             held = family[teachers] % 5 == 0
@@ -64,7 +64,7 @@ def complete(
             relative, target = known / size[:, None, None], made[:, lacking] / size[:, None]
             learn, judge = teachers[~held], teachers[held]
             guessed = _learnt(relative, size, quantity, learn, judge, target[learn])
-            trial.append((judge, int(lacking), guessed * size[judge, None]))
+            trial.append((judge, lacking, guessed * size[judge, None]))
             off = guessed - target[judge]
             found = _learnt(relative, size, quantity, teachers, rows, target[teachers]) * size[rows, None]
             made[rows, lacking] = _moved(found, off.T @ off / len(off), size[rows], [part[rows, lacking] for part in values], powers)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.domain import Axis, Corner, Library, TableKey
-from eda_plugin.domain.predictor import FEATURES, KINDS, LEAST, UNIT, TreePredictor, Trees, coordinates
+from eda_plugin.domain.predictor import EXPONENTS, FEATURES, KINDS, LEAST, UNIT, TreePredictor, Trees, coordinates
 from eda_plugin.domain.quantity import TIMING
 from eda_plugin.errors import UserError
 from eda_plugin.models.completion import Completed, complete
@@ -35,12 +35,12 @@ class PredictorSettings:
     """``rows``: how many values the trees learn from at most; ``components``: features that tell a surface's shape; ``coverage`` of the
     intervals; the same ``seed`` gives the same predictor."""
 
-    trees: int = 40
+    trees: int = 20
     leaves: int = 31
     depth: int = 6
     learning_rate: float = 0.2
     rows: int = 250_000
-    components: int = 12
+    components: int = 8
     coverage: float = 0.9
     seed: int = 0
 
@@ -83,7 +83,8 @@ def train_predictor(
     n, C, p = y.shape
     slew_range = np.array([np.nanmin(slew), max(float(np.nanmax(slew)), np.finfo(float).tiny)])
     load_reference = _reference(_least(-load))
-    u, v = coordinates(slew, load, slew_range, load_reference[:, None, None])
+    exponents = np.array(EXPONENTS[kind])
+    u, v = coordinates(slew, load, slew_range, load_reference[:, None, None], exponents)
     known = np.isfinite(y)
     floor = np.array([0.1 * np.median(np.abs(y[:, c][known[:, c]])) if known[:, c].any() else np.nan for c in range(C)])
     if np.isnan(floor).any():
@@ -105,7 +106,7 @@ def train_predictor(
     span = np.where(np.isnan(span), widest[:, None], span)
     centre, components = _encoding(shape.reshape(n * C, -1), settings.components)
     draft = TreePredictor(
-        keys, corners, powers, _packed(shape), log_scale, span, slew_range, load_reference, floor, centre, components, ~present,
+        keys, corners, powers, _packed(shape), log_scale, span, exponents, slew_range, load_reference, floor, centre, components, ~present,
         _nothing(), _nothing(), _nothing(), np.nan if p > 1 else 0.0, 1.0, 1.0, settings.coverage, {},
     )  # fmt: skip
     rng = np.random.default_rng(settings.seed)
@@ -125,7 +126,7 @@ def _reference(lowest: Floats) -> Floats:
     """(n,) the load that is 1 on a table's axis: about the largest of all corners. It is told from the corners that all tables have, where
     there are such: a table that others lack must not have another measure than those it is completed from."""
     largest = -lowest
-    most = np.nanmax(largest, axis=1)
+    most: Floats = np.nanmax(largest, axis=1)
     whole = np.isfinite(largest).all(axis=1) & (most > 0)
     if not whole.any():
         return most + (most == 0)
@@ -174,7 +175,7 @@ def _scaled(coefficients: Floats, floor: Floats) -> tuple[Floats, Floats]:
     """Shape (n, C, K) of size one and log size (n, C), in the precision in which they are kept."""
     size = np.maximum(np.linalg.norm(coefficients, axis=2), 1e-6 * floor)
     log_scale = np.log(size).astype(np.float32).astype(np.float64)
-    return _packed(coefficients / np.exp(log_scale)[:, :, None]) * UNIT, log_scale
+    return np.asarray(_packed(coefficients / np.exp(log_scale)[:, :, None]) * UNIT, dtype=np.float64), log_scale
 
 
 def _packed(shape: Floats) -> NDArray[np.int16]:
@@ -224,10 +225,10 @@ def _boosted(
     truth = y.flat[found[calibrate]]
     percent = 100 * np.abs(off[calibrate]) * size[calibrate] / np.maximum(np.abs(truth), np.finfo(float).tiny)
     scores = {}
-    for name in dict.fromkeys(key.quantity for key in draft.keys):
-        own = np.array([key.quantity == name for key in draft.keys])[row[calibrate]]
+    for quantity in dict.fromkeys(key.quantity for key in draft.keys):
+        own = np.array([key.quantity == quantity for key in draft.keys])[row[calibrate]]
         if own.any():
-            scores[name] = {
+            scores[quantity] = {
                 "values": float(own.sum()),
                 "mean absolute error (%)": float(percent[own].mean()),
                 "median error (%)": float(np.median(percent[own])),
