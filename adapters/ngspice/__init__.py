@@ -5,15 +5,15 @@
 """
 
 from eda_plugin.adapters.ngspice.clocked import clocked_sweep, idle_sweep, stored_at_rest
-from eda_plugin.adapters.ngspice.constraint import Ask, find_constraints
+from eda_plugin.adapters.ngspice.constraint import Ask, Search, find_constraints
 from eda_plugin.adapters.ngspice.deck import Bench, Row, static_deck, transient_deck
 from eda_plugin.adapters.ngspice.energy import Rest, at_rest, input_capacitance, internal_energy
 from eda_plugin.adapters.ngspice.flipflop import Case, find_cases, idle_case, is_clocked, is_constraint
-from eda_plugin.adapters.ngspice.log import read_log
+from eda_plugin.adapters.ngspice.log import LogRow, read_log
 from eda_plugin.adapters.ngspice.logic import Stimulus, evaluate, sensitise
 from eda_plugin.adapters.ngspice.netlist import read_ports
 from eda_plugin.adapters.ngspice.run import Failure, in_parallel
-from eda_plugin.adapters.ngspice.scene import PREPARATION, Shot, history, prepare, scene_deck
+from eda_plugin.adapters.ngspice.scene import PREPARATION, Shot, history, prepare, scene_deck, whole_scene
 from eda_plugin.adapters.ngspice.settings import NgspiceSettings
 from eda_plugin.adapters.ngspice.settle import Edge
 from eda_plugin.adapters.ngspice.simulate import Simulated, Sweep, simulate, sweep
@@ -25,9 +25,11 @@ __all__ = [
     "Case",
     "Edge",
     "Failure",
+    "LogRow",
     "NgspiceSettings",
     "Rest",
     "Row",
+    "Search",
     "Shot",
     "Simulated",
     "Stimulus",
@@ -55,4 +57,5 @@ __all__ = [
     "stored_at_rest",
     "sweep",
     "transient_deck",
+    "whole_scene",
 ]

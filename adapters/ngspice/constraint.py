@@ -19,7 +19,7 @@ from eda_plugin.adapters.ngspice.scene import Prepared, Shot, prepare, scene_dec
 from eda_plugin.adapters.ngspice.settle import LONGEST, SETTLED, unreadable
 from eda_plugin.domain import Cell
 
-__all__ = ["Ask", "find_constraints"]
+__all__ = ["Ask", "Search", "find_constraints"]
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,21 @@ class Ask:
 @dataclass(frozen=True)
 class _Trial:
     """One simulation of a search: whether the right value was stored (``stored``), the delay of the output (s; NaN where it does not move)
-    and how far it strayed where it must not move (V)."""
+    and how far it strayed where it must not move (V); ``unready``: where the output stood before the edges, if not at its rail."""
 
     stored: bool
     delay: float = math.nan
     stray: float = 0.0
+    unready: str = ""
 
 
 @dataclass
-class _Search:
-    """Between ``low``, not met, and ``high``, met (s); ``free`` is the first trial, with more than enough time."""
+class Search:
+    """The search on one case: ``shot`` is what to simulate next, ``take`` learns from its answer, until it is no longer ``open``; then
+    ``high`` is the answer (s), or ``reason`` says why there is none.
+
+    Between ``low``, not met, and ``high``, met; ``free`` is the first trial, with more than enough time.
+    """
 
     case: Case
     related: float
@@ -57,13 +62,16 @@ class _Search:
     bottom: float = field(default=math.nan)
 
     def shot(self, bench: Bench) -> Shot:
+        """What to simulate next."""
         offset = self.ample(bench) if self.free is None else (self.low + self.high) / 2
         return Shot(self.case, self.related, bench.settings.constraint_load, self.window, self.constrained, offset)
 
     def ample(self, bench: Bench) -> float:
+        """More than enough time (s)."""
         return self.window + (self.related + self.constrained) * bench.settings.ramp
 
     def met(self, trial: _Trial, bench: Bench) -> bool:
+        """Whether the constraint was met."""
         part = bench.settings.degradation
         if part is None or self.free is None or not trial.stored:
             return trial.stored
@@ -76,6 +84,8 @@ class _Search:
         trial = _trial(found, self.case, bench)
         if isinstance(trial, str):
             self.reason = trial
+        elif self.free is not None and trial.unready:
+            self.reason = trial.unready
         elif self.free is not None:
             middle = (self.low + self.high) / 2
             if self.met(trial, bench):
@@ -89,11 +99,12 @@ class _Search:
             self.high = self.ample(bench)
             self.low = self.bottom = 0.0 if self.case.mover == self.case.trigger else -self.high
         elif self.window * 4 > LONGEST:
-            self.reason = f"the cell does not store what it should, however long it is given ({self.ample(bench):.3g} s)"
+            self.reason = trial.unready or f"the cell does not store what it should, however long it is given ({self.ample(bench):.3g} s)"
         else:
             self.window *= 4
 
     def open(self, bench: Bench) -> bool:
+        """Whether there is more to simulate."""
         return not self.reason and (self.free is None or self.high - self.low > bench.settings.tolerance)
 
 
@@ -106,7 +117,7 @@ def _trial(found: LogRow | str, case: Case, bench: Bench) -> _Trial | str:
     volts = bench.corner.voltage
     begin, end, delay, high, low = (found.values.get(name, math.nan) for name in ("begin", "end", "delay", "high", "low"))
     if not abs(begin - volts * case.first) <= SETTLED * volts:
-        return f"the output stood at {begin:g} V before the edges; expected {volts * case.first:g} V"
+        return _Trial(stored=False, unready=f"the output stood at {begin:g} V before the edges; expected {volts * case.first:g} V")
     if not math.isfinite(end):
         return "the simulation did not reach its end"
     stored = abs(end - volts * case.last) <= SETTLED * volts
@@ -138,7 +149,7 @@ def find_constraints(bench: Bench, cell: Cell, asks: Sequence[Ask]) -> list[floa
     """The least time (s, may be negative) with which each constraint is met, at most ``settings.tolerance`` above the true one; or why
     there is none. A pulse's is its width."""
     prepared = prepare(bench, cell, (case for ask in asks for case in ask.cases))
-    searches = [[_Search(case, ask.related, ask.constrained, bench.settings.window) for case in ask.cases] for ask in asks]
+    searches = [[Search(case, ask.related, ask.constrained, bench.settings.window) for case in ask.cases] for ask in asks]
     while waiting := [search for group in searches for search in group if search.open(bench)]:
         shots = [search.shot(bench) for search in waiting]
         for search, found in zip(waiting, _answer(bench, cell, shots, prepared), strict=True):

@@ -17,7 +17,7 @@ from eda_plugin.adapters.ngspice.run import run_deck
 from eda_plugin.adapters.ngspice.settle import LONGEST, SETTLED
 from eda_plugin.domain import Cell
 
-__all__ = ["PREPARATION", "Prepared", "Shot", "history", "prepare", "rest_deck", "scene_deck"]
+__all__ = ["PREPARATION", "Prepared", "Shot", "history", "prepare", "rest_deck", "scene_deck", "whole_scene"]
 
 PREPARATION = 4  # rests between the edges of a history
 STEPS = 50  # a time step is never longer than this part of a transient
@@ -93,13 +93,18 @@ def _corners(edges: Iterable[_Edge], level: bool, volts: float) -> list[tuple[fl
 
 def _head(bench: Bench, cell: Cell, output: str, title: str) -> tuple[list[str], list[str]]:
     """Lines up to the cell with its sources, and the names of the inputs; source n is ``vin<n>``."""
+    body, inputs = _body(bench, cell, output, "1f")
+    sources = [f"vin{place} in{place} 0 dc 0 pwl(0 0 1n 0)" for place in range(len(inputs))]
+    return [*bench.head(title), *sources, *body], inputs
+
+
+def _body(bench: Bench, cell: Cell, output: str, load: str) -> tuple[list[str], list[str]]:
+    """The cell with its loads, and the names of the inputs; input n is node ``in<n>``, the output ``sense``."""
     inputs = [pin.name for pin in cell.pins if pin.direction == "input"]
     others = [pin.name for pin in cell.pins if pin.direction == "output" and pin.name != output]
     nodes = {name.lower(): f"in{place}" for place, name in enumerate(inputs)}
     nodes |= {output.lower(): "sense"} | {name.lower(): f"idle{place}" for place, name in enumerate(others)}
-    lines = bench.head(title)
-    lines += [f"vin{place} in{place} 0 dc 0 pwl(0 0 1n 0)" for place in range(len(inputs))]
-    lines += [bench.instance(cell.name, nodes), "cload sense 0 1f"]
+    lines = [bench.instance(cell.name, nodes), f"cload sense 0 {load}"]
     if bench.settings.idle_load > 0:
         lines += [f"cidle{place} idle{place} 0 {bench.settings.idle_load:.9g}" for place in range(len(others))]
     return lines, inputs
@@ -197,6 +202,27 @@ def scene_deck(bench: Bench, cell: Cell, shots: Sequence[Shot], nodes: Mapping[s
         lines += _measures(shot.case, edges, stop, inputs, bench, charge=charge)
         lines += [f"echo done {number}", "destroy all"]
     return "\n".join([*lines, "quit", ".endc", ".end", ""])
+
+
+def whole_scene(bench: Bench, cell: Cell, shot: Shot) -> tuple[list[str], list[str]]:
+    """A shot that needs nothing but itself: edges before it store its first value, where ``scene_deck`` starts from nodes known before.
+
+    The circuit below models and supply, and ngspice's commands that simulate and measure it, as in ``scene_deck``.
+    """
+    lead, volts = PREPARATION * shot.window, bench.corner.voltage
+    edges = {role: replace(edge, middle=edge.middle + lead) for role, edge in _decisive(shot, bench).items()}
+    ordered = sorted(edges.values(), key=lambda edge: edge.middle)
+    stop = max(edge.end for edge in ordered) + shot.window
+    step = (stop - lead) / STEPS
+    lines, inputs = _body(bench, cell, shot.case.output, f"{shot.load:.9g}")
+    before, ready = history(shot.case, shot.window, volts), dict(shot.case.ready)
+    for place, name in enumerate(inputs):
+        corners = before[name] + _corners([edge for edge in ordered if edge.pin == name], ready[name], volts)[1:]
+        points = " ".join(f"{time:.9g} {level:.9g}" for time, level in corners)
+        lines.append(f"vin{place} in{place} 0 " + (f"pwl({points})" if len(corners) > 1 else f"dc {corners[0][1]:.9g}"))
+    saved = " ".join(f"v(in{place})" for place in range(len(inputs)))
+    commands = [f"save v(sense) {saved}", f"tran {step:.9g} {stop:.9g} 0 {step:.9g}"]
+    return lines, commands + _measures(shot.case, edges, stop, inputs, bench, charge=False)
 
 
 def _measures(case: Case, edges: Mapping[str, _Edge], stop: float, inputs: Sequence[str], bench: Bench, *, charge: bool) -> list[str]:

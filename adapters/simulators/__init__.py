@@ -4,7 +4,7 @@ Each call runs in a folder of its own and records by itself how it ended; each t
 was answered once can be kept by what was asked.
 """
 
-from eda_plugin.adapters.simulators.circuit import Circuit, Shape, Thresholds, Transient
+from eda_plugin.adapters.simulators.circuit import Circuit, Shape, Thresholds, Transient, Trial
 from eda_plugin.adapters.simulators.models import Models, read_models
 from eda_plugin.adapters.simulators.netlists import Netlist, find_netlists
 from eda_plugin.adapters.simulators.run import Command, Ending, Launcher, Run, adopt
@@ -23,6 +23,7 @@ __all__ = [
     "Simulator",
     "Thresholds",
     "Transient",
+    "Trial",
     "adopt",
     "find_netlists",
     "read_models",

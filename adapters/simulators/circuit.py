@@ -6,17 +6,17 @@ else was asked for. What a flip-flop stores is no operating point: there the tra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from eda_plugin.adapters.ngspice import PREPARATION, Bench, Case, NgspiceSettings, Stimulus, history
+from eda_plugin.adapters.ngspice import PREPARATION, Bench, Case, NgspiceSettings, Shot, Stimulus, history
 from eda_plugin.adapters.simulators.digest import file_digest
 from eda_plugin.adapters.simulators.models import Models
 from eda_plugin.adapters.simulators.netlists import Netlist
 from eda_plugin.domain import Cell, Corner, Header
 from eda_plugin.errors import UserError
 
-__all__ = ["Circuit", "Shape", "Thresholds", "Transient"]
+__all__ = ["Circuit", "Shape", "Thresholds", "Transient", "Trial", "transients"]
 
 LOOK = 0.9999  # of the transient: where the output must stand at its rail
 
@@ -47,6 +47,14 @@ class Thresholds:
             raise UserError(f"the template's thresholds {dict(stated)} make no sense; expected 0 to 100 % with lower < upper, derate > 0")
         return cls(found["input"], found["output"], found["slew_lower"], found["slew_upper"], derate)
 
+    def settings(self) -> NgspiceSettings:
+        """Those of a search for constraints. Raises ``UserError`` where they are not the same for both edges, input and output."""
+        levels = {*self.input.values(), *self.output.values()}
+        lower, upper = set(self.lower.values()), set(self.upper.values())
+        if max(map(len, (levels, lower, upper))) > 1:
+            raise UserError("constraints are searched for where thresholds are the same for both edges, inputs and outputs")
+        return NgspiceSettings(threshold=levels.pop(), lower=lower.pop(), upper=upper.pop(), derate=self.derate)
+
 
 @dataclass(frozen=True)
 class Transient:
@@ -64,6 +72,22 @@ class Transient:
     def longer(self, factor: float) -> Transient:
         """The same with more time to settle."""
         return replace(self, window=self.window * factor)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One simulation of a search for a constraint: two edges and what is stored before them."""
+
+    cell: Cell
+    shot: Shot
+
+
+def transients(rows: Sequence[Transient | Trial]) -> list[Transient]:
+    """``rows`` where a simulator takes no others. Raises ``UserError`` for a trial."""
+    found = [row for row in rows if isinstance(row, Transient)]
+    if len(found) < len(rows):
+        raise UserError("not simulated: constraints are searched for with --simulator ngspice only")
+    return found
 
 
 @dataclass(frozen=True)
@@ -156,11 +180,15 @@ class Circuit:
         nodes |= sides
         others = [pin.name.lower() for pin in cell.pins if pin.direction == "output" and pin.name != arc.pin]
         nodes |= {name: f"idle{place}" for place, name in enumerate(others)}
-        netlist = self.netlists[cell.name]
-        settings = NgspiceSettings(power=self.models.power, ground=self.models.ground)
-        bench = Bench(self.corner, netlist.source, netlist.source, {cell.name.lower(): netlist.ports}, settings)
+        bench = self.bench(cell, NgspiceSettings())
         lines = [f"vsupply supply 0 dc {self.corner.voltage:.9g}", *sources, bench.instance(cell.name, nodes), f"cload sense 0 {load}"]
         return lines + [f"cidle{place} idle{place} 0 {self.models.idle_load:.9g}" for place in range(len(others)) if self.models.idle_load]
+
+    def bench(self, cell: Cell, settings: NgspiceSettings) -> Bench:
+        """What the ngspice adapter asks for, with this circuit's supply ports and idle loads; its models are not used."""
+        netlist = self.netlists[cell.name]
+        settings = replace(settings, power=self.models.power, ground=self.models.ground, idle_load=self.models.idle_load)
+        return Bench(self.corner, netlist.source, netlist.source, {cell.name.lower(): netlist.ports}, settings)
 
     def anonymous(self) -> Circuit:
         """The same with digests of files where their paths are: decks that say what is simulated, wherever the files lie."""

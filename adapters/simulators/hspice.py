@@ -9,7 +9,7 @@ import numpy as np
 
 from eda_plugin.adapters.hspice import read_measure
 from eda_plugin.adapters.ngspice.log import LogRow
-from eda_plugin.adapters.simulators.circuit import Circuit, Shape, Transient
+from eda_plugin.adapters.simulators.circuit import Circuit, Shape, Transient, Trial, transients
 from eda_plugin.errors import ParseError
 
 __all__ = ["COMMAND", "DECK", "OPTIONS", "decks", "group", "probe", "read", "version"]
@@ -22,15 +22,17 @@ _RESULTS = ("deck.mt0", "deck.mt0.csv")
 _COLUMNS = ("e_load", "e_high", "e_low", "e_start", "e_end", "e_step", "e_stop", "e_trig", "e_targ", "e_first", "e_last", "e_look")
 
 
-def group(circuit: Circuit, row: Transient) -> Hashable:  # noqa: ARG001 - every simulator's signature
+def group(circuit: Circuit, row: Transient | Trial) -> Hashable:  # noqa: ARG001 - every simulator's signature
     """Transients of one arc share a deck; of a cell that stores, those with the same history."""
-    return (row.stimulus.arc, row.edge, row.window) if row.case else row.stimulus.arc
+    (one,) = transients([row])
+    return (one.stimulus.arc, one.edge, one.window) if one.case else one.stimulus.arc
 
 
-def decks(circuit: Circuit, rows: Sequence[Transient]) -> dict[str, str]:
+def decks(circuit: Circuit, rows: Sequence[Transient | Trial]) -> dict[str, str]:
     """The deck of transients of one arc, by file name."""
-    first = rows[0]
-    table = [_numbers(circuit.shape(row), row.load) for row in rows]
+    chosen = transients(rows)
+    first = chosen[0]
+    table = [_numbers(circuit.shape(row), row.load) for row in chosen]
     lines = [f"* eda-plugin: {first.stimulus.arc} at {circuit.corner}"]
     lines += [f".option {' '.join(circuit.options)}"] if circuit.options else []
     lines += [f".param {name}={value}" for name, value in zip(_COLUMNS, table[0], strict=True)]

@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from eda_plugin.adapters.ngspice import whole_scene
 from eda_plugin.adapters.ngspice.log import LogRow, parse_rows
-from eda_plugin.adapters.simulators.circuit import Circuit, Transient
+from eda_plugin.adapters.simulators.circuit import Circuit, Transient, Trial
 from eda_plugin.adapters.simulators.output import read_text
 
 __all__ = ["COMMAND", "DECK", "OPTIONS", "decks", "group", "probe", "read", "version"]
@@ -23,37 +24,47 @@ _ROWS = "rows.log"
 _VERSION = re.compile(r"^\*\*\s+(ngspice-\S+)", re.MULTILINE)
 
 
-def group(circuit: Circuit, row: Transient) -> str:  # noqa: ARG001 - every simulator's signature
-    """Transients of any arcs share a deck."""
+def group(circuit: Circuit, row: Transient | Trial) -> str:  # noqa: ARG001 - every simulator's signature
+    """Transients of any arcs share a deck, trials too."""
     return ""
 
 
-def decks(circuit: Circuit, rows: Sequence[Transient]) -> dict[str, str]:
+def decks(circuit: Circuit, rows: Sequence[Transient | Trial]) -> dict[str, str]:
     """The deck, and the circuits that it reads, by file name."""
     files = {DECK: ""}
     lines = ["* eda-plugin: transients one after the other", ".control"]
     for number, row in enumerate(rows):
-        shape = circuit.shape(row)
-        points = (0.0, shape.high, *shape.lead, shape.start, shape.high, shape.end, shape.low)
-        text = [f"* {row.stimulus.arc} {row.edge} at {circuit.corner}", *circuit.head(row.cell)]
-        text += [f".options {' '.join(circuit.options)}"] if circuit.options else []
-        text += ["vdrive drive 0 pwl(" + " ".join(f"{point:.9g}" for point in points) + ")", *circuit.body(row, f"{row.load:.9g}")]
-        files[f"row{number}.cir"] = "\n".join([*text, ".end", ""])
-        step, stop, after, out = f"{shape.stop / 50:.9g}", f"{shape.stop:.9g}", f"td={shape.start:.9g} cross=1", f">> {_ROWS}"
-        lines += [
-            f"source row{number}.cir",
-            f"echo row {number} {out}",
-            "save v(drive) v(sense)",
-            f"tran {step} {stop} 0 {step}",
-            f"meas tran delay trig v(drive) val={shape.trigger:.9g} {after} targ v(sense) val={shape.target:.9g} {after} {out}",
-            f"meas tran transition trig v(sense) val={shape.first:.9g} {after} targ v(sense) val={shape.last:.9g} {after} {out}",
-            f"meas tran final find v(sense) at={shape.look:.9g} {out}",
-            f"echo done {number} {out}",
-            "destroy all",
-            "remcirc",
-        ]
+        title, body, commands = _transient(circuit, row) if isinstance(row, Transient) else _trial(circuit, row)
+        options = [f".options {' '.join(circuit.options)}"] if circuit.options else []
+        files[f"row{number}.cir"] = "\n".join([title, *circuit.head(row.cell), *options, *body, ".end", ""])
+        out = f">> {_ROWS}"
+        lines += [f"source row{number}.cir", f"echo row {number} {out}"]
+        lines += [f"{command} {out}" if command.startswith("meas ") else command for command in commands]
+        lines += [f"echo done {number} {out}", "destroy all", "remcirc"]
     files[DECK] = "\n".join([*lines, "quit", ".endc", ".end", ""])
     return files
+
+
+def _transient(circuit: Circuit, row: Transient) -> tuple[str, list[str], list[str]]:
+    """Title, circuit, commands."""
+    shape = circuit.shape(row)
+    points = (0.0, shape.high, *shape.lead, shape.start, shape.high, shape.end, shape.low)
+    drive = "vdrive drive 0 pwl(" + " ".join(f"{point:.9g}" for point in points) + ")"
+    step, after = f"{shape.stop / 50:.9g}", f"td={shape.start:.9g} cross=1"
+    commands = [
+        "save v(drive) v(sense)",
+        f"tran {step} {shape.stop:.9g} 0 {step}",
+        f"meas tran delay trig v(drive) val={shape.trigger:.9g} {after} targ v(sense) val={shape.target:.9g} {after}",
+        f"meas tran transition trig v(sense) val={shape.first:.9g} {after} targ v(sense) val={shape.last:.9g} {after}",
+        f"meas tran final find v(sense) at={shape.look:.9g}",
+    ]
+    return f"* {row.stimulus.arc} {row.edge} at {circuit.corner}", [drive, *circuit.body(row, f"{row.load:.9g}")], commands
+
+
+def _trial(circuit: Circuit, row: Trial) -> tuple[str, list[str], list[str]]:
+    body, commands = whole_scene(circuit.bench(row.cell, circuit.thresholds.settings()), row.cell, row.shot)
+    supply = f"vsupply supply 0 dc {circuit.corner.voltage:.9g}"
+    return f"* {row.shot.case.arc} at {circuit.corner}", [supply, *body], commands
 
 
 def read(folder: Path, count: int) -> dict[int, LogRow]:

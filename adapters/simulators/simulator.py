@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eda_plugin.adapters.ngspice.log import LogRow
 from eda_plugin.adapters.simulators import hspice, ngspice, xyce
-from eda_plugin.adapters.simulators.circuit import Circuit, Transient
+from eda_plugin.adapters.simulators.circuit import Circuit, Transient, Trial
 from eda_plugin.errors import UserError
 
 __all__ = ["SIMULATORS", "Simulator", "simulator"]
@@ -19,8 +19,9 @@ class Simulator:
     """A simulator's language and habits.
 
     ``deck``: name of the file that it is given. ``decks`` writes that file and those that it reads, for transients of which ``group`` is
-    equal. ``read`` gives the rows that a run in a folder ended; ``ordered``: it ends them one after the other, so the first that is
-    missing is the one on which it broke off. ``probe`` is a deck from whose run ``version`` tells the version.
+    equal; it raises ``UserError`` for a trial where the simulator takes none. ``read`` gives the rows that a run in a folder ended;
+    ``ordered``: it ends them one after the other, so the first that is missing is the one on which it broke off. ``probe``
+    is a deck from whose run ``version`` tells the version.
     """
 
     name: str
@@ -28,8 +29,8 @@ class Simulator:
     command: str
     options: tuple[str, ...]
     ordered: bool
-    group: Callable[[Circuit, Transient], Hashable]
-    decks: Callable[[Circuit, Sequence[Transient]], dict[str, str]]
+    group: Callable[[Circuit, Transient | Trial], Hashable]
+    decks: Callable[[Circuit, Sequence[Transient | Trial]], dict[str, str]]
     read: Callable[[Path, int], dict[int, LogRow]]
     probe: Callable[[], dict[str, str]]
     version: Callable[[Path], str]

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 from eda_plugin.adapters.ngspice.log import LogRow
-from eda_plugin.adapters.simulators.circuit import Circuit, Transient
+from eda_plugin.adapters.simulators.circuit import Circuit, Transient, Trial, transients
 from eda_plugin.adapters.simulators.output import read_text
 
 __all__ = ["COMMAND", "DECK", "OPTIONS", "decks", "group", "probe", "read", "version"]
@@ -24,14 +24,16 @@ _PAIR = re.compile(r"^\s*(\w+)\s*=\s*(\S+)", re.MULTILINE)
 _VERSION = re.compile(r"Xyce\s+(?:\(TM\)\s+)?Release\s+(\S+)|\bversion\s+(?:Xyce\s+)?(?:Release\s+)?(\S*\d\S*)", re.IGNORECASE)
 
 
-def group(circuit: Circuit, row: Transient) -> Hashable:  # noqa: ARG001 - every simulator's signature
+def group(circuit: Circuit, row: Transient | Trial) -> Hashable:  # noqa: ARG001 - every simulator's signature
     """Transients of one arc, edge and slew share a deck, if they last as long."""
-    return row.stimulus.arc, row.edge, row.slew, row.window
+    (one,) = transients([row])
+    return one.stimulus.arc, one.edge, one.slew, one.window
 
 
-def decks(circuit: Circuit, rows: Sequence[Transient]) -> dict[str, str]:
+def decks(circuit: Circuit, rows: Sequence[Transient | Trial]) -> dict[str, str]:
     """The deck of transients that differ in their load, by file name."""
-    first = rows[0]
+    chosen = transients(rows)
+    first = chosen[0]
     shape = circuit.shape(first)
     points = (0.0, shape.high, *shape.lead, shape.start, shape.high, shape.end, shape.low)
     after = f"td={shape.start:.9g} cross=1"
@@ -39,7 +41,7 @@ def decks(circuit: Circuit, rows: Sequence[Transient]) -> dict[str, str]:
     lines = [f"* eda-plugin: {first.stimulus.arc} {first.edge} at {circuit.corner}", *(f".options {text}" for text in circuit.options)]
     lines += [f".global_param e_load={first.load:.9g}", *circuit.head(first.cell)]
     lines += ["vdrive drive 0 pwl(" + " ".join(f"{point:.9g}" for point in points) + ")", *circuit.body(first, "{e_load}")]
-    lines += [".data rows", "+ e_load", *(f"+ {row.load:.9g}" for row in rows), ".enddata", ".step data=rows"]
+    lines += [".data rows", "+ e_load", *(f"+ {row.load:.9g}" for row in chosen), ".enddata", ".step data=rows"]
     lines += [
         f".tran {step} {shape.stop:.9g} 0 {step}",
         f".measure tran delay trig v(drive)={shape.trigger:.9g} {after} targ v(sense)={shape.target:.9g} {after}",

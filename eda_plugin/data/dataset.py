@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.data.interpolate import axis_operators, overshoot
-from eda_plugin.domain import Corner, Library, Origin, Points, TableKey, timing_quantities
+from eda_plugin.domain import Corner, Library, Origin, Points, TableKey, answer_quantities
 from eda_plugin.domain.quantity import group_of
 from eda_plugin.errors import TableError, UserError
 
@@ -210,7 +210,7 @@ def reveal(library: Library, measured: Points | None, known: Array) -> None:
         return
     for n, (arc, edge) in enumerate(zip(measured.arcs, measured.edges, strict=True)):
         found = False
-        for quantity, value in zip(timing_quantities(edge), (measured.delay[n], measured.transition[n]), strict=True):
+        for quantity, value in zip(answer_quantities(arc, edge), (measured.delay[n], measured.transition[n]), strict=False):
             row = library.position.get(TableKey(*arc, quantity, 0))
             if row is None:
                 continue

@@ -1,6 +1,6 @@
 """What the package talks about: corner, arc, table, library, simulated point."""
 
-from eda_plugin.domain.arc import Arc, TableKey, edge_of, timing_quantities
+from eda_plugin.domain.arc import Arc, TableKey, answer_quantities, edge_of, timing_quantities
 from eda_plugin.domain.corner import Corner, hull_distance, process_axes
 from eda_plugin.domain.library import Cell, FlipFlop, Header, Library, Pin, blank
 from eda_plugin.domain.points import Points
@@ -19,6 +19,7 @@ __all__ = [
     "Points",
     "Table",
     "TableKey",
+    "answer_quantities",
     "blank",
     "edge_of",
     "hull_distance",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from eda_plugin.domain.quantity import DELAY, TRANSITION
+from eda_plugin.domain.quantity import CONSTRAINT, DELAY, TRANSITION
 
-__all__ = ["Arc", "TableKey", "edge_of", "timing_quantities"]
+__all__ = ["Arc", "TableKey", "answer_quantities", "edge_of", "timing_quantities"]
+
+_CONSTRAINTS = ("setup_", "hold_", "recovery_", "removal_", "non_seq_", "nochange_", "skew_")
 
 
 class Arc(NamedTuple):
@@ -18,6 +20,16 @@ class Arc(NamedTuple):
     timing_type: str = "combinational"
     timing_sense: str = ""
     when: str = ""
+
+    @property
+    def is_constraint(self) -> bool:
+        """Whether the arc says what its pin must keep to, and no delay."""
+        return self.is_pulse or self.timing_type.startswith(_CONSTRAINTS)
+
+    @property
+    def is_pulse(self) -> bool:
+        """Whether it is the width of a pulse or a period: a constraint with one slew."""
+        return self.timing_type in ("min_pulse_width", "minimum_period")
 
     def __str__(self) -> str:
         text = f"{self.cell} {self.related_pin or '-'} -> {self.pin or '-'}"
@@ -64,3 +76,12 @@ def timing_quantities(edge: str) -> tuple[str, str]:
     """
     position = ("rise", "fall").index(edge)
     return DELAY[position], TRANSITION[position]
+
+
+def answer_quantities(arc: Arc, edge: str) -> tuple[str, ...]:
+    """Tables that an answered simulation's delay and transition stand in; of a constraint there is one, for the delay.
+
+    >>> answer_quantities(Arc("DFF", "D", "CK", "setup_rising"), "rise")
+    ('rise_constraint',)
+    """
+    return (CONSTRAINT[("rise", "fall").index(edge)],) if arc.is_constraint else timing_quantities(edge)

@@ -1,4 +1,4 @@
-"""Single simulations: one arc, one edge, one input slew, one load; a delay and a transition."""
+"""Single simulations: one arc, one edge, one input slew, one load; a delay and a transition. Or a constraint of two slews."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class Points:
 
     ``arcs`` and ``edges`` (``rise`` or ``fall`` of the arc's pin): n each; ``index`` (n, 2): the coordinates along the delay table's first
     and second axis, SI; ``delay`` and ``transition`` (n,) in s, NaN where not simulated or failed. ``source`` says where they were read.
+
+    Of a constraint the coordinates are those of its own table, both slews (of a pulse the second is NaN, or anything), the edge is that
+    of the constrained pin, the value (s) stands as the delay, and there is no transition.
     """
 
     arcs: tuple[Arc, ...]

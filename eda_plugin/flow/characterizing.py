@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import tempfile
 import time
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eda_plugin.domain import Corner, Library, Points, TableKey, timing_quantities
+from eda_plugin.domain import Corner, Library, Points
 from eda_plugin.errors import UserError
 from eda_plugin.flow.inputs import check_measured, load_first, read_points
 from eda_plugin.flow.outputs import write_all
@@ -24,16 +23,11 @@ from eda_plugin.flow.planning import template_for
 from eda_plugin.flow.session import Session
 
 if TYPE_CHECKING:
-    from eda_plugin.adapters.simulators import Circuit, Transient
-    from eda_plugin.flow.simulating import Bank
+    from eda_plugin.adapters.simulators import Circuit, Transient, Trial
+    from eda_plugin.flow.questions import Question
+    from eda_plugin.flow.simulating import Bank, Trouble
 
 __all__ = ["Characterized", "Failed", "SimulationSettings", "characterize", "write_failures"]
-
-SETTLED = 0.02  # of the supply: how close an output must have come to its rail
-LONGER = 4.0
-LONGEST = 1e-5  # s: an output that has not settled by then does not switch
-WINDOW = 5e-10  # s: where the template has no slew axis to go by
-COMBINATIONAL = ("combinational", "combinational_rise", "combinational_fall")
 
 
 @dataclass(frozen=True)
@@ -150,15 +144,15 @@ def characterize(
         points = read_points(plan, blank)
         check_measured(points, blank)
         work = Path(settings.work or stack.enter_context(tempfile.TemporaryDirectory(prefix="eda_plugin_")))
-        rows, reasons, circuit = _transients(points, blank, corner, settings)
+        questions, reasons, circuit = _questions(points, blank, corner, settings)
         bank, version = _open(circuit, settings, work, stack)
-        answers, reused = _answers(rows, bank, version, session)
+        answers, reused = _answers(questions, bank, version, session)
         delay, transition = np.full((2, len(points)), np.nan)
         failures = []
         for place in range(len(points)):
             answer = answers.get(place, reasons.get(place))
             if isinstance(answer, Failed):
-                what = f"{points.arcs[place]} {points.edges[place]} at {_where(points.index[place], load_first(blank))}"
+                what = f"{points.arcs[place]} {points.edges[place]} at {_where(points, place, load_first(blank))}"
                 failures.append(replace(answer, row=place + 1, what=what))
             elif answer is not None:
                 delay[place], transition[place] = answer
@@ -179,58 +173,38 @@ def characterize(
         )
 
 
-def _transients(
+def _questions(
     points: Points, template: Library, corner: Corner, settings: SimulationSettings
-) -> tuple[dict[int, Transient], dict[int, Failed], Circuit]:
+) -> tuple[dict[int, Question], dict[int, Failed], Circuit]:
     """By row of the plan what is to be simulated, or why it can't be."""
     from eda_plugin.adapters.simulators import Circuit, Netlist, Thresholds, find_netlists, read_models, simulator
+    from eda_plugin.flow.questions import question
 
     models = read_models(settings.models, corner.process)
     found = find_netlists(settings.netlists, dict.fromkeys(arc.cell for arc in points.arcs))
     netlists = {name: netlist for name, netlist in found.items() if isinstance(netlist, Netlist)}
-    options = models.options or simulator(settings.simulator).options
-    circuit = Circuit(corner, models, netlists, Thresholds.of(template.header), options)
-    rows: dict[int, Transient] = {}
+    chosen = simulator(settings.simulator)
+    circuit = Circuit(corner, models, netlists, Thresholds.of(template.header), models.options or chosen.options)
+    questions: dict[int, Question] = {}
     reasons: dict[int, Failed] = {}
     for place, arc in enumerate(points.arcs):
         netlist = found[arc.cell]
         try:
             if not isinstance(netlist, Netlist):
                 raise UserError(netlist)
-            row = _transient(template, points, place)
-            circuit.body(row, "0")  # pins of the library and of the netlist agree
-            rows[place] = row
+            asked = question(template, points, place, circuit)
+            chosen.decks(circuit, asked.asks())  # the simulator takes it; pins of the library and of the netlist agree
+            questions[place] = asked
         except UserError as error:
             reasons[place] = Failed(place + 1, "", str(error).removeprefix(f"arc {arc}: "))
-    return rows, reasons, circuit
+    return questions, reasons, circuit
 
 
-def _transient(template: Library, points: Points, place: int) -> Transient:
-    from eda_plugin.adapters.ngspice import Stimulus, find_cases, is_clocked, sensitise
-    from eda_plugin.adapters.simulators import Transient
-
-    arc, edge = points.arcs[place], points.edges[place]
-    clocked = is_clocked(arc.timing_type)
-    if arc.timing_type not in COMBINATIONAL and not clocked:
-        raise UserError(f"timing type {arc.timing_type} is not simulated; expected {', '.join(COMBINATIONAL)} or that of a flip-flop")
-    cell = next(cell for cell in template.cells if cell.name == arc.cell)
-    axes = template[TableKey(*arc, timing_quantities(edge)[0], 0)].axes
-    at = {axis.is_load: float(x) for axis, x in zip(axes, points.index[place], strict=False)}
-    if False not in at:
-        raise UserError("its delay table has no axis of input slews")
-    slew, load = at[False], at.get(True, 0.0)
-    if not slew > 0 or not load >= 0:
-        raise UserError(f"slew {slew:g} s and load {load:g} F; expected a positive slew and a load of 0 or more")
-    most = max(float(axis.values.max()) for axis in axes if not axis.is_load)
-    window = 2 * most if most > 0 else WINDOW
-    if not clocked:
-        return Transient(cell, sensitise(cell, arc), slew, load, edge, window)
-    case = find_cases(cell, arc, edge)[0]
-    rises = not dict(case.ready)[case.trigger]
-    return Transient(cell, Stimulus(arc, (), rises != (edge == "rise")), slew, load, edge, window, case)
-
-
-def _where(index: Sequence[float], load_first: bool) -> str:
+def _where(points: Points, place: int, load_first: bool) -> str:
+    arc, index = points.arcs[place], points.index[place]
+    if arc.is_constraint:
+        slews = ", ".join(f"{slew:g} s" for slew in index[: 1 if arc.is_pulse else 2])
+        return f"slew {slews}" if arc.is_pulse else f"slews {slews}"
     load, slew = index if load_first else index[::-1]
     return f"slew {slew:g} s, load {load:g} F"
 
@@ -255,52 +229,37 @@ def _open(circuit: Circuit, settings: SimulationSettings, work: Path, stack: Exi
 
 
 def _answers(
-    rows: Mapping[int, Transient], bank: Bank, version: str, session: Session
+    questions: Mapping[int, Question], bank: Bank, version: str, session: Session
 ) -> tuple[dict[int, tuple[float, float] | Failed], int]:
-    """Delay and transition (s) of each row or why it has none; and how many answers were in the journal already.
+    """Delay and transition (s) of each row or why it has none; and how many simulations were in the journal already.
 
-    An output that has not settled is simulated again with four times the time.
+    All rows go on side by side: what one asks for next hangs on nothing but its own answers, so a run that was killed asks for the same
+    again, and finds it.
     """
     anonymous = bank.circuit.anonymous()
-    answers: dict[int, tuple[float, float] | Failed] = {}
-    waiting = dict(rows)
+    waiting = dict(questions)
     reused = 0
-    with session.progress.stage("simulating", len(rows)) as stage:
+    with session.progress.stage("simulating", sum(asked.size for asked in questions.values())) as stage:
         while waiting:
-            keys = {place: _key(row, anonymous, bank, version) for place, row in waiting.items()}
-            wanted = {keys[place]: row for place, row in waiting.items() if keys[place] not in bank.journal.rows}
-            reused += len(set(keys.values())) - len(wanted)
+            rows = {place: asked.asks() for place, asked in waiting.items()}
+            keys = {place: [_key(row, anonymous, bank, version) for row in rows[place]] for place in rows}
+            wanted = {key: row for place in rows for key, row in zip(keys[place], rows[place], strict=True) if key not in bank.journal.rows}
+            reused += len({key for found in keys.values() for key in found}) - len(wanted)
             troubles = bank.answer(wanted, stage) if wanted else {}
-            longer = {}
-            for place, row in waiting.items():
-                if keys[place] not in bank.journal.rows:
-                    trouble = troubles[keys[place]]
-                    answers[place] = Failed(0, "", trouble.reason, trouble.folder)
-                    continue
-                answer = _judge(bank.journal.rows[keys[place]], row, bank.circuit)
-                if isinstance(answer, str):
-                    answers[place] = Failed(0, "", answer)
-                    if row.window * LONGER <= LONGEST:
-                        longer[place] = row.longer(LONGER)
-                else:
-                    answers[place] = answer
-            waiting = longer
-    return answers, reused
+            for place, asked in waiting.items():
+                asked.take([bank.journal.rows[key] if key in bank.journal.rows else troubles[key] for key in keys[place]])
+            waiting = {place: asked for place, asked in waiting.items() if asked.answer is None}
+    answers = {place: asked.answer for place, asked in questions.items()}
+    told = {place: answer if isinstance(answer, tuple) else _failed(answer) for place, answer in answers.items() if answer is not None}
+    return told, reused
 
 
-def _key(row: Transient, anonymous: Circuit, bank: Bank, version: str) -> str:
+def _failed(trouble: Trouble) -> Failed:
+    return Failed(0, "", trouble.reason, trouble.folder)
+
+
+def _key(row: Transient | Trial, anonymous: Circuit, bank: Bank, version: str) -> str:
     """Digest of all that an answer hangs on: the deck of this transient alone, the files behind it, the corner, the simulator."""
     corner = anonymous.corner
     what = [bank.simulator.name, version, corner.process, corner.voltage, corner.temperature, bank.simulator.decks(anonymous, [row])]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-
-
-def _judge(values: Mapping[str, float], row: Transient, circuit: Circuit) -> tuple[float, float] | str:
-    """Delay and transition as the library counts them, or why the transient gives none."""
-    final, rail = values.get("final", math.nan), circuit.shape(row).rail
-    delay, transition = values.get("delay", math.nan), values.get("transition", math.nan)
-    if not abs(final - rail) <= SETTLED * circuit.corner.voltage:
-        return f"the output stood at {final:g} V, not at its rail, {row.window:g} s after the input's ramp"
-    if not math.isfinite(delay) or not transition > 0:
-        return "no crossing of the thresholds for delay or transition"
-    return delay, transition / circuit.thresholds.derate

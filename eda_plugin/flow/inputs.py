@@ -12,8 +12,8 @@ import numpy as np
 
 from eda_plugin.adapters.base import Format, ReadOptions
 from eda_plugin.config import Progress
-from eda_plugin.domain import Corner, Library, Origin, Points, timing_quantities
-from eda_plugin.domain.quantity import DELAY, LIMIT
+from eda_plugin.domain import Corner, Library, Origin, Points, answer_quantities
+from eda_plugin.domain.quantity import CONSTRAINT, DELAY, LIMIT
 from eda_plugin.errors import ParseError, UserError
 from eda_plugin.hooks.manager import Plugins
 
@@ -266,10 +266,11 @@ def load_first(template: Library) -> bool:
 
 def check_measured(measured: Points, template: Library) -> None:
     """Raises ``UserError`` for the first row whose arc the template doesn't have."""
-    known = {(key.arc, key.quantity) for key in template.keys if key.nth == 0 and key.quantity in DELAY}
+    known = {(key.arc, key.quantity) for key in template.keys if key.nth == 0 and key.quantity in (*DELAY, *CONSTRAINT)}
     cells = {key.cell for key in template.keys}
     for row, (arc, edge) in enumerate(zip(measured.arcs, measured.edges, strict=True)):
-        if (arc, timing_quantities(edge)[0]) not in known:
+        if (arc, answer_quantities(arc, edge)[0]) not in known:
             place = f"{measured.source or 'measured points'}, row {row + 1}"
-            what = f"the template has no {edge} delay of {arc}" if arc.cell in cells else f"the template has no cell {arc.cell!r}"
+            kind = "constraint" if arc.is_constraint else "delay"
+            what = f"the template has no {edge} {kind} of {arc}" if arc.cell in cells else f"the template has no cell {arc.cell!r}"
             raise UserError(f"{place}: {what}; expected an arc of {template.source or template.name}")

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eda_plugin.adapters.simulators import Circuit, Launcher, Run, Simulator, Transient, adopt, simulator
+from eda_plugin.adapters.simulators import Circuit, Launcher, Run, Simulator, Transient, Trial, adopt, simulator
 from eda_plugin.config import Stage
 from eda_plugin.errors import ParseError, UserError
 from eda_plugin.flow.journal import Journal
@@ -56,7 +56,7 @@ class Bank:
     _barren: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, wanted: Mapping[str, Transient], stage: Stage) -> dict[str, Trouble]:
+    def answer(self, wanted: Mapping[str, Transient | Trial], stage: Stage) -> dict[str, Trouble]:
         """Simulate what ``wanted`` asks for by key, in its order; answers stand in the journal then. Returns those without one."""
         groups: dict[object, list[str]] = {}
         for key, row in wanted.items():
@@ -103,7 +103,7 @@ class Bank:
             )
         return version
 
-    def _batch(self, keys: Sequence[str], wanted: Mapping[str, Transient], stage: Stage) -> dict[str, Trouble]:
+    def _batch(self, keys: Sequence[str], wanted: Mapping[str, Transient | Trial], stage: Stage) -> dict[str, Trouble]:
         waiting, troubles = [list(keys)], dict[str, Trouble]()
         tries = dict.fromkeys(keys, 0)
         while waiting:
@@ -134,7 +134,7 @@ class Bank:
                 waiting += [found for found in (left[:middle], left[middle:]) if found]
         return troubles
 
-    def _call(self, keys: Sequence[str], wanted: Mapping[str, Transient]) -> Trouble:
+    def _call(self, keys: Sequence[str], wanted: Mapping[str, Transient | Trial]) -> Trouble:
         """One call of the simulator; what it answered is in the journal then. Returns what to say of those that it did not answer."""
         files = self.simulator.decks(self.circuit, [wanted[key] for key in keys])
         try:
