@@ -17,6 +17,7 @@ from eda_plugin.cli.predict import predict
 from eda_plugin.cli.quality import check, compare
 from eda_plugin.cli.report import report
 from eda_plugin.cli.run import run
+from eda_plugin.cli.study import study
 from eda_plugin.cli.train_predictor import train_predictor
 from eda_plugin.hooks import hookimpl
 
@@ -38,6 +39,7 @@ def register_commands(group: click.Group) -> None:
         check,
         compare,
         bench,
+        study,
         report,
         host_files,
         plugins,
