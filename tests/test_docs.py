@@ -26,6 +26,7 @@ PAGES = (
     "docs/hosts.md",
     "docs/hspice.md",
     "docs/ingest.md",
+    "docs/runs.md",
     "docs/report.md",
     "examples/README.md",
     "examples/format_plugin/README.md",

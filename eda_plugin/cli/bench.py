@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from eda_plugin.cli.options import PATH, as_json, session_of, without_cache
+from eda_plugin.cli.recorded import note, recorded
 
 __all__ = ["bench"]
 
 
 @click.command()
+@recorded(work=("out",))
 @click.argument("libraries", nargs=-1, type=PATH, required=True, metavar="LIBRARIES...")
 @click.option("--case", "cases", multiple=True, default=["A"], show_default=True, metavar="A..E", help="Case; may be repeated.")
 @click.option("--target", "targets", multiple=True, metavar="P,V,T", help="Corner to take away.  [default: all of the case]")
@@ -73,6 +75,7 @@ def bench(
     session = session_of(quiet=quiet, cache=not no_cache)
     told = None if quiet or json_ else _tell
     result = flow.bench(libraries, out, settings, session=session, told=told)
+    note({f"{row['case']} {row['target']} {row['budget']} {row['model']}": row.get("score", "failed") for row in result.rows}, result.files)
     if json_:
         print_json({"runs": result.rows, "files": list(map(str, result.files)), "faults": result.faults})
     elif not quiet:

@@ -9,6 +9,7 @@ import click
 
 from eda_plugin.cli.characterize import show_failures, simulates
 from eda_plugin.cli.options import PATH, Inputs, as_json, needs_target, reads
+from eda_plugin.cli.recorded import note, recorded
 
 if TYPE_CHECKING:
     from eda_plugin.flow import SimulationSettings
@@ -18,6 +19,7 @@ __all__ = ["close"]
 
 
 @click.command()
+@recorded("output", "measured", "failures", "intervals", "report", work=("work",))
 @reads("ANCHORS")
 @needs_target
 @click.option("--target", required=True, metavar="P,V,T", help="Corner: process, volts, degrees Celsius, such as ss,1.60,100.")
@@ -68,7 +70,7 @@ def close(
     from dataclasses import replace
 
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, written
     from eda_plugin.config import FillSettings
 
     beside = {end: output.with_name(f"{output.name}.{end}") for end in ("work", "measured.csv", "failures.csv")}
@@ -97,12 +99,14 @@ def close(
         report=report,
         inputs=[Path(library.source) for library in libraries],
     )
+    note(closed.summary(), files)
     if json_:
         print_json({**closed.summary(), "files": [str(file) for file in files]})
     elif not inputs.quiet:
         spent = closed.rounds[-1]
         ending = f"the intervals meet {until}" if closed.met else f"the budget or the rounds are spent before the intervals meet {until}"
         click.echo(f"{ending}: {spent.spent} of {spent.total} simulations ({spent.spent / max(spent.total, 1):.2%}): {output}")
+        written(files)
     show_failures(closed.failures, told)
     if closed.failures:
         click.get_current_context().exit(1)

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from eda_plugin.cli.options import PATH, SHARE, Inputs, as_json, needs_target, reads
+from eda_plugin.cli.recorded import note, recorded
 
 if TYPE_CHECKING:
     from eda_plugin.flow import FillResult
@@ -18,6 +19,7 @@ __all__ = ["fill"]
 
 
 @click.command()
+@recorded("output", "intervals", "values", "report", "save_model", "refused")
 @reads("ANCHORS")
 @needs_target
 @click.option(
@@ -117,6 +119,7 @@ def fill(
         if save_model is not None:
             result.save(save_model)
             files.append(save_model)
+        note({result.library.name: result.report} if gaps else result.report, files)
         summaries.append({**result.report, "files": [str(file) for file in files]})
         if not inputs.quiet and not json_:
             _summary(result, files)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eda_plugin.cli.options import PATH, as_json, session_of
+from eda_plugin.cli.recorded import note, recorded
 
 if TYPE_CHECKING:
     from eda_plugin.flow import Ingested, Session
@@ -18,6 +19,7 @@ __all__ = ["ingest"]
 
 
 @click.command()
+@recorded("output", "points", "sarif")
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.option("-o", "--output", type=PATH, metavar="TABLE", help="Tidy table to write: .parquet, .csv or .csv.gz.")
 @click.option("--rules", type=PATH, metavar="RULES.toml", help="Naming rules, or a mapping for measure files.")
@@ -67,6 +69,8 @@ def ingest(
     written = [] if points is None else _points(result, points, corner, template, session)
     if sarif is not None:
         _sarif(result, sarif)
+    counts = {name: value for name, value in result.to_dict().items() if name not in ("folder", "findings", "output", "strange")}
+    note(counts, [path for path in (output, points, sarif) if path is not None])
     if json_:
         from eda_plugin.cli.show import print_json
 

@@ -109,10 +109,15 @@ as_json = click.option("--json", "json_", is_flag=True, help="Print a machine-re
 
 def session_of(*, quiet: bool, cache: bool = True) -> Session:
     """The run's session: plugins of the command line, progress on a terminal, warnings on standard error."""
+    from eda_plugin.cli.recorded import recording
     from eda_plugin.cli.show import progress
     from eda_plugin.flow import Session
 
     plugins = click.get_current_context().find_object(Plugins)
     if plugins is None:
         raise click.UsageError("the command runs within eda-plugin only")
-    return Session(plugins, progress(quiet=quiet), lambda text: click.echo(f"warning: {text}", err=True), cache)
+    shown, tell = progress(quiet=quiet), lambda text: click.echo(f"warning: {text}", err=True)
+    record = recording()
+    if record is not None:
+        shown, tell = record.progress(shown), record.warn(tell)
+    return Session(plugins, shown, tell, cache)

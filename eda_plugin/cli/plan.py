@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from eda_plugin.cli.options import PATH, Inputs, as_json, needs_target, reads
+from eda_plugin.cli.recorded import note, recorded
 
 __all__ = ["plan"]
 
 
 @click.command()
+@recorded("output")
 @reads("ANCHORS", required=False)
 @needs_target
 @click.option("--target", metavar="P,V,T", help="Corner: process, volts, degrees Celsius, such as ss,1.60,100.")
@@ -69,9 +71,10 @@ def plan(
         session=inputs.session,
     )
     path = made.write(output)
+    summary = {"target": made.target.name, "simulations": len(made.points), "total": made.total, "share": made.share}
+    note(summary, [path])
     if json_:
-        summary = {"target": made.target.name, "simulations": len(made.points), "total": made.total, "share": made.share, "plan": str(path)}
-        print_json(summary)
+        print_json({**summary, "plan": str(path)})
     elif not inputs.quiet:
         click.echo(f"{len(made.points)} of {made.total} simulations of {made.target} ({made.share:.2%}): {path}")
 
@@ -87,8 +90,10 @@ def _anchors(inputs: Inputs, count: int, wanted: Sequence[str], candidates: Sequ
     made = flow.plan_anchors(pool, count, wanted=wanted, session=inputs.session)
     if output is not None:
         made.write(output)
+    summary = {"anchors": made.rows(), "wanted": [corner.name for corner in made.wanted]}
+    note(summary, [] if output is None else [output])
     if json_:
-        print_json({"anchors": made.rows(), "wanted": [corner.name for corner in made.wanted]})
+        print_json(summary)
     elif not inputs.quiet:
         rows = [(place + 1, corner, f"{left:.1%}") for place, (corner, left) in enumerate(zip(made.corners, made.uncertainty, strict=True))]
         table(f"anchors for {len(made.wanted)} corners", ["", "corner", "uncertainty left"], rows)

@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from eda_plugin.cli.options import PATH, Inputs, as_json, reads
+from eda_plugin.cli.recorded import note, recorded
 
 __all__ = ["predict"]
 
 
 @click.command()
+@recorded("output", "answers")
 @reads("FILES")
 @click.option("-o", "--output", type=PATH, metavar="OUT.safetensors", help="Predictor to write.")
 @click.option("--points", type=PATH, metavar="FILE", help="Points to ask, with the columns of a plan.")
@@ -57,6 +59,8 @@ def predict(
     if points is not None and target is not None and answers is not None:
         found = made.ask(points, target)
         summary |= {"points": len(found.points), "outside": found.outside, "answers": str(made.write_answers(found, answers))}
+    files = [Path(str(summary[name])) for name in ("predictor", "answers") if name in summary]
+    note({name: value for name, value in summary.items() if name not in ("predictor", "answers")}, files)
     if json_:
         print_json(summary)
     elif not inputs.quiet:

@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from eda_plugin.cli.options import PATH, Inputs, as_json, needs_target, reads
+from eda_plugin.cli.recorded import note, recorded
 
 __all__ = ["run"]
 
 
 @click.command()
+@recorded("output", "report", work=("work",))
 @click.argument("host", metavar="HOST")
 @reads("ANCHORS")
 @needs_target
@@ -41,7 +43,7 @@ def run(
     A host is a characterization flow that a plugin registers; `eda-plugin plugins` lists them.
     """
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, written
     from eda_plugin.config import FillSettings
 
     libraries = inputs.read()
@@ -58,7 +60,9 @@ def run(
     )
     beside = [output.with_name(output.name + end) for end in (".origin.parquet", ".origin.csv.gz")]
     files = result.write(output, values=beside, report=report, inputs=[Path(library.source) for library in libraries])
+    note(result.report, files)
     if json_:
         print_json({**result.report, "host": host, "files": [str(file) for file in files]})
     elif not inputs.quiet:
         click.echo(f"{result.library.name}: {result.report['measured']} of {result.report['simulations']} simulations by {host}: {output}")
+        written(files)

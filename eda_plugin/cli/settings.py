@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from eda_plugin.errors import ParseError, UserError
 
-__all__ = ["CONFIG", "Settings", "from_environment", "option_names", "origin_of", "read_settings"]
+__all__ = ["CONFIG", "Settings", "from_environment", "long_name", "option_names", "origin_of", "read_settings"]
 
 CONFIG = "eda_plugin.toml"
 """Read where it lies in the folder in which the command runs, unless ``--config`` names another file."""
@@ -32,9 +32,13 @@ def option_names(command: click.Command) -> dict[str, click.Option]:
     named: dict[str, click.Option] = {}
     for option in command.params:
         if isinstance(option, click.Option):
-            longest = max((*option.opts, *option.secondary_opts), key=lambda text: (text.startswith("--"), len(text)))
-            named[longest.lstrip("-")] = option
+            named[long_name(option)] = option
     return named
+
+
+def long_name(option: click.Option) -> str:
+    """The longest name of an option, without dashes in front."""
+    return max((*option.opts, *option.secondary_opts), key=lambda text: (text.startswith("--"), len(text))).lstrip("-")
 
 
 def from_environment(command: click.Command, *words: str) -> None:

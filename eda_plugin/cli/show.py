@@ -15,7 +15,7 @@ from eda_plugin.config import NullProgress, Progress, Stage
 if TYPE_CHECKING:
     import rich.progress
 
-__all__ = ["duration", "print_json", "progress", "table"]
+__all__ = ["duration", "print_json", "progress", "table", "written"]
 
 
 class _Bar:
@@ -27,15 +27,17 @@ class _Bar:
 
 
 class _TerminalProgress:
-    """One bar a stage, on standard error."""
+    """One bar a stage, on standard error, with the time that it took and, where the number of steps is known, the time left."""
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+        if total is not None:
+            columns += [TextColumn("left:"), TimeRemainingColumn()]
         with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
             yield _Bar(bars, bars.add_task(name, total=total))
 
@@ -70,6 +72,12 @@ def print_json(value: object) -> None:
     from eda_plugin.flow.outputs import plain
 
     click.echo(json.dumps(plain(value), indent=2))
+
+
+def written(files: Sequence[object]) -> None:
+    """The end of a command's summary: the files that it wrote, one a line."""
+    if files:
+        table("written", ["file"], [[file] for file in files])
 
 
 def duration(seconds: float) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from eda_plugin.cli import recorded
 from eda_plugin.cli.options import PATH, as_json
 
 __all__ = ["study"]
 
 
 @click.command()
+@recorded.recorded(work=("out",))
 @click.argument("folder", type=PATH, metavar="FOLDER")
 @click.option("--out", type=PATH, required=True, metavar="DIR", help="Results; what is finished there is not run again.")
 @click.option("--cells", metavar="NAME,...", help="Cells.  [default: all]")
@@ -58,6 +60,7 @@ def study(
         f" --sizes {','.join(map(str, settings.sizes))}" + (f" --cells {cells}" if cells else "") + (f" --kept {kept}" if kept else "")
     )
     result = run(folder, out, settings, kept=kept, command=command, told=told)
+    recorded.note({"cells": result.cells}, result.files)
     if json_:
         print_json({"cells": result.cells, "notes": result.notes, "files": [str(file) for file in result.files]})
     elif not quiet:

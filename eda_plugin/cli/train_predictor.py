@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from eda_plugin.cli.options import PATH, Inputs, as_json, reads
+from eda_plugin.cli.recorded import note, recorded
 
 __all__ = ["train_predictor"]
 
 
 @click.command("train-predictor")
+@recorded("output")
 @reads("LIBRARIES")
 @click.option("-o", "--output", type=PATH, required=True, metavar="FOLDER", help="Where the predictors and card.json go.")
 @click.option("--filled", type=PATH, multiple=True, metavar="LIB", help="Library of a filled corner to learn from too; may be repeated.")
@@ -48,8 +50,9 @@ def train_predictor(
     libraries = replace(inputs, paths=(*inputs.paths, *filled)).read()
     made = flow.train_predictors(libraries, kinds=kinds, distil=distil, points=points, seed=seed, session=inputs.session)
     files = flow.emit_predictors(made, output, forms=forms, at=at, libraries=libraries, seed=seed)
+    scores = {kind: {"tables": len(one.trees.keys), "scores": one.trees.scores} for kind, one in made.items()}
+    note(scores, files)
     if json_:
-        scores = {kind: {"tables": len(one.trees.keys), "scores": one.trees.scores} for kind, one in made.items()}
         print_json({"predictors": scores, "files": [str(file) for file in files]})
     elif not inputs.quiet:
         for kind, one in made.items():

@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.data.dataset import look_up
-from eda_plugin.domain import Library, TableKey
+from eda_plugin.domain import Library, Origin, TableKey
 from eda_plugin.domain.quantity import si_unit
 from eda_plugin.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["coordinates", "corner_table", "place_columns", "repeated"]
+__all__ = ["coordinates", "corner_table", "place_columns", "repeated", "value_table"]
+
+_SLEWS = ("input_net_transition", "input_transition_time", "related_pin_transition")
+_LOADS = ("total_output_net_capacitance", "equal_or_opposite_output_net_capacitance")
 
 
 def corner_table(libraries: Sequence[Library], template: Library | None = None) -> pa.Table:
@@ -65,6 +68,38 @@ def place_columns(library: Library) -> dict[str, pa.Array]:
     columns |= {f"index_{place + 1}": pa.array(index[:, place], from_pandas=True) for place in range(index.shape[1])}
     columns["unit"] = repeated([si_unit(key.quantity) for key in library.keys], table_of)
     return columns
+
+
+def value_table(library: Library) -> pa.Table:
+    """A row for each value, with the corner beside it: ``library`` (name), ``corner``, ``process``, ``voltage`` (V), ``temperature``
+    (degrees Celsius), the columns of ``place_columns``, ``slew`` (s) and ``load`` (F) along whichever axis they stand, ``value``, 
+    ``lower``, ``upper`` (SI, null where there is none) and ``origin`` in a word. Of a constraint, the slew is the related pin's."""
+    import pyarrow as pa
+
+    count = len(library.values)
+    stated = {"library": library.name, "corner": library.corner.name, "process": library.corner.process}
+    columns: dict[str, pa.Array] = {name: _constant(word, count) for name, word in stated.items()}
+    for name in ("voltage", "temperature"):
+        columns[name] = pa.array(np.full(count, getattr(library.corner, name)))
+    columns |= place_columns(library)
+    table_of, index = coordinates(library)
+    for name, along in (("slew", _SLEWS), ("load", _LOADS)):
+        kinds = np.array([*(axis.variable in along for axis in library.axes), False], dtype=bool)  # axis -1, no axis, is the last
+        which = kinds[library.axis[table_of]]
+        values = np.where(which.any(axis=1), index[np.arange(count), which.argmax(axis=1)], np.nan)
+        columns[name] = pa.array(values, from_pandas=True)
+    shown = np.where(library.origin == Origin.REFUSED, np.nan, library.values)
+    for name, numbers in (("value", shown), ("lower", library.lower), ("upper", library.upper)):
+        columns[name] = pa.nulls(count, pa.float64()) if numbers is None else pa.array(numbers, from_pandas=True)
+    words = pa.array([origin.name.lower() for origin in Origin])
+    columns["origin"] = pa.DictionaryArray.from_arrays(pa.array(library.origin.astype(np.int32)), words)
+    return pa.table(columns)
+
+
+def _constant(word: str, count: int) -> pa.DictionaryArray:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([word]))
 
 
 def repeated(words: Sequence[str], table_of: NDArray[np.int64]) -> pa.DictionaryArray:

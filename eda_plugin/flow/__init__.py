@@ -15,6 +15,7 @@ from eda_plugin.flow.prediction import Predictor, emit_predictors, read_predicto
 from eda_plugin.flow.quality import Summary, check, compare, compare_text, summarize, uninterpreted
 from eda_plugin.flow.reading import read
 from eda_plugin.flow.reporting import make_report
+from eda_plugin.flow.runs import compare_runs, rerun
 from eda_plugin.flow.session import Session
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "choose_corners",
     "close",
     "compare",
+    "compare_runs",
     "compare_text",
     "emit_predictors",
     "fill",
@@ -46,6 +48,7 @@ __all__ = [
     "plan_anchors",
     "read",
     "read_predictor",
+    "rerun",
     "run_host",
     "suggest_rules",
     "summarize",
