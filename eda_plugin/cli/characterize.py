@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eda_plugin.cli.options import PATH, as_json, session_of, without_cache
+from eda_plugin.cli.recorded import note, recorded
 
 if TYPE_CHECKING:
     from eda_plugin.flow import Characterized, SimulationSettings
@@ -69,6 +70,7 @@ def simulates(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
+@recorded("output", "failures", work=("work",))
 @click.option("--plan", "plan_", type=PATH, required=True, metavar="PLAN", help="Simulations to run: what `eda-plugin plan` wrote.")
 @click.option("--template", type=PATH, required=True, metavar="FILE", help="Library whose units, thresholds, functions and axes hold.")
 @click.option("--target", required=True, metavar="P,V,T", help="Corner: process, volts, degrees Celsius, such as ss,1.60,100.")
@@ -99,17 +101,19 @@ def characterize(
     from dataclasses import replace
 
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, written
 
     settings = replace(simulation, work=work or output.with_name(f"{output.name}.work"))
     session = session_of(quiet=quiet, cache=not no_cache)
     done = flow.characterize(plan_, target, settings, template=template, session=session)
     told = failures or output.with_name(f"{output.name}.failures.csv")
     files = done.write(output, failures=told)
+    note(done.summary(), files)
     if json_:
         print_json({**done.summary(), "files": [str(file) for file in files]})
     elif not quiet:
         _summary(done, output)
+        written(files)
     show_failures(done.failures, told)
     if done.failures:
         click.get_current_context().exit(1)
