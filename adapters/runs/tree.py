@@ -70,7 +70,8 @@ def walk(folder: str | Path, ignore: Sequence[str] = ()) -> Tree:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder; expected one with simulation results below it")
+        what = "is no folder" if root.exists() else "no such folder"
+        raise UserError(f"{root}: {what}; expected one with simulation results below it")
     parts: list[Part] = []
     strange: list[Path] = []
     unreadable: list[tuple[Path, str]] = []
