@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def c_form(baked: Baked, folder: Path, count: int, *, bounds: bool) -> tuple[flo
         forms.write_c(baked, source, "speed")
         subprocess.run(["gcc", "-std=c99", "-O2", "-shared", "-fPIC", "-o", library, source, "-lm"], check=True)
     function = ctypes.CDLL(str(library)).speed_predict
-    arrays = [*queries(baked, count), *(np.empty(count) for _ in range(3)), np.empty(count, dtype=np.uint8)]
+    arrays: list[NDArray[Any]] = [*queries(baked, count), *(np.empty(count) for _ in range(3)), np.empty(count, dtype=np.uint8)]
     pointers = [part.ctypes.data_as(ctypes.c_void_p) if bounds or place not in (5, 6) else None for place, part in enumerate(arrays)]
     return best(lambda: function(ctypes.c_size_t(count), *pointers), count)
 

@@ -48,7 +48,8 @@ def expected(baked: Baked, table: NDArray[np.int32], corner: NDArray[np.int32], 
     found = [np.empty(len(table)) for _ in range(4)]
     for number, name in enumerate(baked.corners):
         at = np.flatnonzero(corner == number)
-        for part, numbers in zip(found, baked.predictor.evaluate(table[at].astype(np.int64), slew[at], load[at], name), strict=True):
+        answers = baked.predictor.evaluate(table[at].astype(np.int64), slew[at], load[at], name)
+        for part, numbers in zip(found, map(np.asarray, answers), strict=True):
             part[at] = numbers
     return found
 
@@ -168,6 +169,11 @@ def test_leakage_and_constraints_have_forms_too(tmp_path: Path, needs_tool: Call
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
+def leakage(corner: Corner) -> Floats:
+    """Of three made-up cells, in W."""
+    return np.asarray((1 + np.arange(3)) * 1e-12 * np.exp(8 * corner.voltage + corner.temperature / 40))
+
+
 def predictor_of_leakage() -> TreePredictor:
     from eda_plugin.domain import Library, Origin, Table
 
@@ -176,23 +182,21 @@ def predictor_of_leakage() -> TreePredictor:
         tables = []
         for cell in range(3):
             key = TableKey(f"c{cell}", "", "", "leakage", "", "", "cell_leakage_power")
-            value = np.array((1 + cell) * 1e-12 * np.exp(8 * corner.voltage + corner.temperature / 40))
-            tables.append(Table(key, (), value, np.array(Origin.MEASURED, dtype=np.uint8)))
+            tables.append(Table(key, (), leakage(corner)[cell], np.array(Origin.MEASURED, dtype=np.uint8)))
         made.append(Library.from_tables(tables, name=corner.name, corner=corner))
     return train_predictor(made, kind="leakage")
 
 
 def test_leakage_is_kept_at_known_corners_and_kriged_between() -> None:
     model = predictor_of_leakage()
-    law = lambda cell, corner: (1 + cell) * 1e-12 * np.exp(8 * corner.voltage + corner.temperature / 40)  # noqa: E731
     rows, none = np.arange(3), np.zeros(3)
     for corner in CORNERS:
         value, lower, upper, status = model.evaluate(rows, none, none, corner)
-        np.testing.assert_allclose(value, [law(cell, corner) for cell in range(3)], rtol=1e-6)
+        np.testing.assert_allclose(value, leakage(corner), rtol=1e-6)
         np.testing.assert_array_equal(lower, upper)
         assert not status.any()
     value, lower, upper, status = model.evaluate(rows, none, none, BETWEEN)
-    np.testing.assert_allclose(value, [law(cell, BETWEEN) for cell in range(3)], rtol=0.6)
+    np.testing.assert_allclose(value, leakage(BETWEEN), rtol=0.6)
     assert (lower < upper).all()
     assert (status == Status.CORNER).all()
 

@@ -117,6 +117,14 @@ class _Graph:
         self.nodes.append(self.onnx.helper.make_node("Cast", [name], [output], to=self.onnx.TensorProto.INT64))
         return output
 
+    def power(self, base: str, exponent: float) -> str:
+        """Roots are many times faster than ``Pow``."""
+        if exponent == 1:
+            return base
+        if exponent == 0.5:
+            return self("Sqrt", base)
+        return self("Sqrt", self("Sqrt", base)) if exponent == 0.25 else self("Pow", base, self.constant(exponent))
+
     def chebyshev(self, x: str, count: int) -> tuple[str, str]:
         """(n, count) polynomials of x (n, 1), and their slopes."""
         one = self("Add", self("Mul", x, self.constant(0.0)), self.constant(1.0))
@@ -157,9 +165,9 @@ def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
     inner_slew, inner_load = g("Min", g("Max", slew, s0), s1), g("Min", g("Max", load, c0), c1)
     reference = g("Unsqueeze", g.gather(model.load_reference, table), columns)
     relative_slew, relative_load = g("Div", inner_slew, g.constant(high)), g("Div", inner_load, reference)
-    root = g("Sub", g("Pow", relative_slew, g.constant(first)), g.constant(zero))
+    root = g("Sub", g.power(relative_slew, first), g.constant(zero))
     u = g("Sub", g("Div", g("Mul", root, g.constant(2.0)), g.constant(wide)), g.constant(1.0))
-    v = g("Sub", g("Mul", g("Pow", relative_load, g.constant(second)), g.constant(2.0)), g.constant(1.0))
+    v = g("Sub", g("Mul", g.power(relative_load, second), g.constant(2.0)), g.constant(1.0))
     # Columns are chosen by a product with zeros and ones: Gather along them copies number by number.
     i, j = (g.constant(np.eye(max(int(power.max()), 1) + 1)[power].T) for power in model.powers.T)
     p, dp = g.chebyshev(u, max(int(model.powers[:, 0].max()), 1) + 1)
@@ -167,8 +175,10 @@ def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
     p, dp, q, dq = (g("MatMul", part, k) for part, k in ((p, i), (dp, i), (q, j), (dq, j)))
     weighed_p, weighed_q = g("Mul", shape, p), g("Mul", shape, q)
 
+    ones = g.constant(np.ones((K, 1)))
+
     def total(left: str, right: str) -> str:
-        return g("ReduceSum", g("Mul", left, right), columns, keepdims=1)
+        return g("MatMul", g("Mul", left, right), ones)
 
     off_slew, off_load = g("Sub", slew, inner_slew), g("Sub", load, inner_load)
 
@@ -177,8 +187,8 @@ def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
 
     far = g("Or", off(off_slew, slew), off(off_load, load))
     near = [g("Max", part, g.constant(1e-6)) for part in (relative_slew, relative_load)]
-    du = g("Mul", g("Pow", near[0], g.constant(first - 1)), g.constant(2 * first / high / wide))
-    dv = g("Div", g("Mul", g("Pow", near[1], g.constant(second - 1)), g.constant(2 * second)), reference)
+    du = g("Mul", g("Div", g.power(near[0], first), near[0]), g.constant(2 * first / high / wide))
+    dv = g("Div", g("Mul", g("Div", g.power(near[1], second), near[1]), g.constant(2 * second)), reference)
     step = g("Add", g("Mul", g("Mul", total(weighed_q, dp), du), off_slew), g("Mul", g("Mul", total(weighed_p, dq), dv), off_load))
     mean = g("Mul", scale, g("Add", total(weighed_p, q), g("Where", far, step, g.constant(0.0))))
     log_slew = g("Log", g("Max", inner_slew, g.constant(1e-6 * high)))

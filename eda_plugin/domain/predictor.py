@@ -2,7 +2,7 @@
 
 value = m + r * max(|m|, floor). m is a smooth surface of slew and load, one an arc, table and corner: a product of Chebyshev polynomials
 in (slew / reference) ** 1/4 and (load / reference) ** 1/2. r comes of boosted trees over slew, load, corner and the surface's own shape.
-Between corners, log scale and shape of the surfaces are kriged with weights of the corner alone. Trees of two quantiles give the interval.
+Between corners, the surfaces' values are kriged with weights of the corner alone. Trees of two quantiles give the interval.
 
 A constraint table is such a surface over the slews of the related and of the constrained pin, a leakage number one without axes.
 """
@@ -50,6 +50,7 @@ UNIT = 1 / 32767
 LEAST = 1e-4
 """Half an interval, relative, before it is calibrated: trees of quantiles that cross would give none."""
 _CHUNK = 1 << 14
+_TABLES, _GRID = 512, 8
 
 
 class Status(IntFlag):
@@ -198,28 +199,59 @@ class TreePredictor:
     def surfaces(self, rows: NDArray[np.int64], corner: Corner) -> tuple[Floats, Floats, Floats, float]:
         """At a corner: shape (r, K), log scale (r,), span (r, 4) of the surfaces in ``rows``, and the floor (s)."""
         weights = corner_weights(corner, self.corners)
-        used = np.flatnonzero(weights)
-        shape = np.einsum("c,rck->rk", weights[used], self.shape[np.ix_(rows, used)] * UNIT)
-        span = self.span[rows, int(np.argmax(weights))]
-        scale = self.log_scale[rows][:, used] @ weights[used]
-        if len(used) > 1:  # kept as those of the training corners are: emitted forms hold them so
-            size = np.maximum(np.linalg.norm(shape, axis=1), np.finfo(float).tiny)
-            shape, scale = np.rint(shape / size[:, None] / UNIT) * UNIT, (scale + np.log(size)).astype(np.float32).astype(np.float64)
-        return shape, scale, span, float(np.exp(np.log(self.floor) @ weights))
+        nearest = int(np.argmax(weights))
+        floor = float(np.exp(np.log(self.floor) @ weights))
+        if corner in self.corners or not len(rows):
+            return self.shape[rows, nearest] * UNIT, self.log_scale[rows, nearest], self.span[rows, nearest], floor
+        own, place = np.unique(rows, return_inverse=True)
+        parts = [self._between(own[begin : begin + _TABLES], weights, nearest) for begin in range(0, len(own), _TABLES)]
+        shape, scale = (np.concatenate([part[side] for part in parts])[place] for side in range(2))
+        return shape, scale, self.span[rows, nearest], floor
 
-    def mean(self, rows: NDArray[np.int64], slew: Floats, load: Floats, corner: Corner) -> tuple[Floats, Floats, float, NDArray[np.bool_]]:
-        """Smooth mean (r,) s, the trees' features (r, F), the floor (s), and which queries lie outside the training range.
+    def _between(self, rows: NDArray[np.int64], weights: Floats, nearest: int) -> tuple[Floats, Floats]:
+        """Shape and log scale from the corners' values on the nearest one's grid: their size by its logarithm, their pattern as it is.
+
+        Values, not coefficients: what a surface would be outside of its own corner's loads is nobody's knowledge.
+        """
+        K, r = len(self.powers), len(rows)
+        grid = np.cos(np.pi * (np.arange(_GRID) + 0.5) / _GRID) / 2 + 0.5
+        at = [part.ravel() for part in np.meshgrid(grid, grid, indexing="ij")]
+        span = self.span[rows, nearest]
+        slew, load = (
+            (span[:, [low]] ** power + at[side] * (span[:, [low + 1]] ** power - span[:, [low]] ** power)) ** (1 / power)
+            for side, (low, power) in enumerate(zip((0, 2), self.exponents, strict=True))
+        )
+        every, points = np.repeat(rows, slew.shape[1]), (slew.ravel(), load.ravel())
+        pattern, log_size = np.zeros(slew.shape), np.zeros(r)
+        for used in np.flatnonzero(weights).tolist():
+            shape, scale, own = self.shape[every, used] * UNIT, self.log_scale[every, used], self.span[every, used]
+            value = self._smooth(shape, scale, own, self.load_reference[every], *points)[0].reshape(slew.shape)
+            size = np.maximum(np.sqrt((value**2).mean(axis=1)), np.finfo(float).tiny)
+            pattern += weights[used] * value / size[:, None]
+            log_size += weights[used] * np.log(size)
+        u, v = coordinates(slew, load, self.slew_range, self.load_reference[rows, None], self.exponents)
+        i, j = self.powers.T
+        degrees = [max(int(power.max()), 1) for power in (i, j)]
+        design = chebyshev(u, degrees[0])[0][..., i] * chebyshev(v, degrees[1])[0][..., j]
+        gram = design.transpose(0, 2, 1) @ design + 1e-9 * len(at[0]) * np.eye(K)
+        found = np.linalg.solve(gram, design.transpose(0, 2, 1) @ pattern[..., None])[..., 0]
+        size = np.maximum(np.linalg.norm(found, axis=1), np.finfo(float).tiny)
+        # Kept as those of the training corners are: emitted forms hold them so.
+        return np.rint(found / size[:, None] / UNIT) * UNIT, (log_size + np.log(size)).astype(np.float32).astype(np.float64)
+
+    def _smooth(
+        self, shape: Floats, log_scale: Floats, span: Floats, reference: Floats, slew: Floats, load: Floats
+    ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+        """Surfaces (r,) s, the slew (s) within the tables, the load on its axis, and which queries lie outside.
 
         Outside its table's range a surface goes on along its tangent plane, as a timer extrapolates a table.
         """
-        shape, log_scale, span, floor = self.surfaces(rows, corner)
         scale = np.exp(log_scale)
         inner_slew = np.clip(slew, span[:, 0], span[:, 1])
         inner_load = np.clip(load, span[:, 2], span[:, 3])
-        reference = self.load_reference[rows]
         u, v = coordinates(inner_slew, inner_load, self.slew_range, reference, self.exponents)
-        p, dp = chebyshev(u, int(self.powers[:, 0].max()))
-        q, dq = chebyshev(v, int(self.powers[:, 1].max()))
+        p, dp = chebyshev(u, max(int(self.powers[:, 0].max()), 1))
+        q, dq = chebyshev(v, max(int(self.powers[:, 1].max()), 1))
         i, j = self.powers.T
         value = scale * np.einsum("rk,rk,rk->r", shape, p[:, i], q[:, j])
         outside = (np.abs(inner_slew - slew) > 1e-6 * slew) | (np.abs(inner_load - load) > 1e-6 * load)
@@ -236,6 +268,12 @@ class TreePredictor:
             dv = 2 * second * near_load ** (second - 1) / reference[at]
             step = along_slew * du * (slew - inner_slew)[at] + along_load * dv * (load - inner_load)[at]
             value[at] += scale[at] * step
+        return value, inner_slew, v, outside
+
+    def mean(self, rows: NDArray[np.int64], slew: Floats, load: Floats, corner: Corner) -> tuple[Floats, Floats, float, NDArray[np.bool_]]:
+        """Smooth mean (r,) s, the trees' features (r, F), the floor (s), and which queries lie outside the training range."""
+        shape, log_scale, span, floor = self.surfaces(rows, corner)
+        value, inner_slew, v, outside = self._smooth(shape, log_scale, span, self.load_reference[rows], slew, load)
         quantity = self.quantity[rows].astype(np.float64)
         log_slew = np.log(np.maximum(inner_slew, 1e-6 * self.slew_range[1]))
         nmos, pmos = process_axes(corner.process) or (0.0, 0.0)
@@ -316,7 +354,7 @@ class TreePredictor:
     def from_arrays(cls, arrays: dict[str, NDArray[Any]], rest: dict[str, Any]) -> TreePredictor:
         """The inverse of ``to_arrays``. Raises ``UserError`` where a part is missing."""
         try:
-            ensembles = {
+            ensembles: dict[str, Any] = {
                 name: Trees(
                     baseline=float(rest[name]["baseline"]),
                     depth=int(rest[name]["depth"]),
@@ -327,7 +365,7 @@ class TreePredictor:
             keys = tuple(TableKey(*key) for key in rest["keys"])
             corners = tuple(Corner(*corner) for corner in rest["corners"])
             parts: dict[str, Any] = {name: arrays[name] for name in _ARRAYS} | {name: rest.get(name, np.nan) for name in _NUMBERS}
-            return cls(keys=keys, corners=corners, scores=rest["scores"], **ensembles, **parts)
+            return cls(keys=keys, corners=corners, scores=rest["scores"], **parts, **ensembles)
         except (KeyError, TypeError) as error:
             raise UserError(f"not a predictor, or of another version: {error} is missing") from error
 

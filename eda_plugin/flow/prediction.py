@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -188,15 +189,15 @@ def emit_predictors(
     outputs: list[Output] = []
     for kind, predictor in predictors.items():
         baked = adapter.bake(predictor.trees, corners)
-        writers = {
-            "safetensors": [("safetensors", lambda out, trees=predictor.trees: adapter.write(trees, out))],
-            "c": [("c", lambda out, baked=baked, kind=kind: adapter.write_c(baked, out, kind))],
-            "tcl": [("tcl", lambda out, baked=baked, kind=kind: adapter.write_tcl(baked, out, kind))],
+        writers: dict[str, list[tuple[str, Callable[[Path], object]]]] = {
+            "safetensors": [("safetensors", partial(adapter.write, predictor.trees))],
+            "c": [("c", partial(adapter.write_c, baked, name=kind))],
+            "tcl": [("tcl", partial(adapter.write_tcl, baked, name=kind))],
             "onnx": [
-                ("onnx", lambda out, baked=baked: adapter.write_onnx(baked, out, intervals=False)),
-                ("interval.onnx", lambda out, baked=baked: adapter.write_onnx(baked, out, intervals=True)),
+                ("onnx", partial(adapter.write_onnx, baked, intervals=False)),
+                ("interval.onnx", partial(adapter.write_onnx, baked, intervals=True)),
             ],
-            "skops": [("skops", lambda out, trees=predictor.trees: _write_skops(trees, out))],
+            "skops": [("skops", partial(_write_skops, predictor.trees))],
         }
         outputs.extend((place / f"{kind}.{ending}", write) for form in dict.fromkeys(forms) for ending, write in writers[form])
     card = {

@@ -58,7 +58,7 @@ def complete(
             held = family[teachers] % 5 == 0
             known = made[:, source]
             if len(teachers) < _FEWEST or not 0 < held.sum() < len(teachers):
-                made[rows, lacking] = _kriged(known[rows], corners[lacking], [corners[place] for place in source])
+                made[rows, lacking] = _kriged(known[rows], corners[lacking], [corners[place] for place in source.tolist()])
                 continue
             size = np.exp(np.log(np.maximum(np.linalg.norm(known, axis=2), np.finfo(float).tiny)).mean(axis=1))
             relative, target = known / size[:, None, None], made[:, lacking] / size[:, None]

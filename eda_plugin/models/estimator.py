@@ -57,8 +57,10 @@ class ResidualBoostingRegressor(RegressorMixin, BaseEstimator):  # type: ignore[
 
     def fit(self, X: object, y: object) -> Self:
         """X (rows, features), y (rows,), finite numbers; at least two rows. Raises ``ValueError`` as scikit-learn's estimators do."""
-        X, y = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
-        y = np.asarray(y, dtype=np.float64)
+        rows, values = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
+        return self._fit(np.asarray(rows), np.asarray(values, dtype=np.float64))
+
+    def _fit(self, X: Floats, y: Floats) -> Self:
         random = check_random_state(self.random_state)
         self.centre_, self.deviation_ = X.mean(axis=0), X.std(axis=0)
         self.deviation_ = np.where(self.deviation_ > 0, self.deviation_, 1.0)
@@ -94,7 +96,7 @@ class ResidualBoostingRegressor(RegressorMixin, BaseEstimator):  # type: ignore[
 
     def _reach(self, X: Floats) -> tuple[Floats, Floats]:
         """How far the interval reaches down and up, in units of ``scale_``."""
-        if self.low_ is None:
+        if self.low_ is None or self.high_ is None:
             return np.full(len(X), self.width_), np.full(len(X), self.width_)
         down, up = -self.low_.predict(X), self.high_.predict(X)
         return np.maximum(down, 1e-6) * self.width_, np.maximum(up, 1e-6) * self.width_

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["PredictorSettings", "families", "flattened", "train_predictor"]
 
 Floats = NDArray[np.float64]
+_JUDGED = 400
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class PredictorSettings:
     """``rows``: how many values the trees learn from at most; ``components``: features that tell a surface's shape; ``coverage`` of the
     intervals; the same ``seed`` gives the same predictor."""
 
-    trees: int = 20
+    trees: int = 12
     leaves: int = 31
-    depth: int = 6
-    learning_rate: float = 0.2
+    depth: int = 5
+    learning_rate: float = 0.25
     rows: int = 250_000
     components: int = 8
     coverage: float = 0.9
@@ -91,7 +92,8 @@ def train_predictor(
         raise UserError(f"the library of corner {corners[int(np.flatnonzero(np.isnan(floor))[0])]} has no {kind} value; leave it out")
     floor = np.maximum(floor, np.finfo(float).tiny)
     tables = Tables(u.reshape(n * C, p), v.reshape(n * C, p), y.reshape(n * C, p), np.tile(floor, n))
-    powers = POWERS if p > 1 else POWERS[:1]
+    # Of an axis of three values, squares: what a higher degree adds no value of the table tells.
+    powers = POWERS[(POWERS[:, 0] < _lengths(slew)) & (POWERS[:, 1] < _lengths(load))]
     own = families(libraries)
     family = np.array([own[key.cell] for key in keys])
     quantity = np.array([KINDS[kind].index(key.quantity) for key in keys])
@@ -122,6 +124,12 @@ def _least(values: Floats) -> Floats:
     return np.where(np.isinf(least), np.nan, least)
 
 
+def _lengths(axis: Floats) -> int:
+    """How many different values of (n, C, p) the longest axis has."""
+    steps = np.diff(np.sort(axis, axis=2), axis=2)
+    return int((steps > 0).sum(axis=2).max(initial=0)) + 1
+
+
 def _reference(lowest: Floats) -> Floats:
     """(n,) the load that is 1 on a table's axis: about the largest of all corners. It is told from the corners that all tables have, where
     there are such: a table that others lack must not have another measure than those it is completed from."""
@@ -129,12 +137,12 @@ def _reference(lowest: Floats) -> Floats:
     most: Floats = np.nanmax(largest, axis=1)
     whole = np.isfinite(largest).all(axis=1) & (most > 0)
     if not whole.any():
-        return most + (most == 0)
+        return np.asarray(most + (most == 0))
     ratio = np.median(largest[whole] / most[whole, None], axis=0)
     common = np.isfinite(largest).all(axis=0)
     used = (largest / ratio)[:, common if common.any() else slice(None)]
     found = np.nanmax(used, axis=1)
-    return np.where(found > 0, found, 1.0)
+    return np.asarray(np.where(found > 0, found, 1.0))
 
 
 def _stacked(libraries: Sequence[Library], quantities: tuple[str, ...]) -> tuple[tuple[TableKey, ...], Floats, Floats, Floats]:
@@ -269,7 +277,8 @@ def _between(
             floor=made.floor[others],
             width_between=1.0,
         )
-        found = np.flatnonzero(np.isfinite(y[:, place]))
+        some = rng.permutation(len(y))[:_JUDGED]  # tables: each costs a surface between corners
+        found = np.flatnonzero(np.isfinite(y[:, place]) & np.isin(np.arange(len(y)), some)[:, None])
         ratios.append(_ratio(without, np.sort(rng.permutation(found)[:rows]), place, corner, (slew, load, y)))
     return _conformal(np.concatenate(ratios), settings.coverage)
 
