@@ -27,9 +27,9 @@ def doctor(quiet: bool, json_: bool) -> None:
         print_json({"healthy": not broken, "items": [item.to_dict() for item in items]})
     else:
         for group in [] if quiet else dict.fromkeys(item.group for item in items):
-            table(group, ["", "", ""], [(item.name, item.status, item.found) for item in items if item.group == group])
+            table(group, ["name", "status", "found"], [(item.name, item.status, item.found) for item in items if item.group == group])
         advised = [item for item in items if item.status != OK and item.advice and (not quiet or item.status == BROKEN)]
         if advised:
-            table("what to do", ["", "", ""], [(item.name, item.status, item.advice) for item in advised])
+            table("what to do", ["name", "status", "advice"], [(item.name, item.status, item.advice) for item in advised])
     if broken:
         raise FindingsError(f"{len(broken)} needed things are broken: {', '.join(item.name for item in broken)}")

@@ -30,6 +30,8 @@ _EXTRAS = {
     "raw": "raw waveforms through spicelib",
     "query": "SQL over libraries",
     "fuzz": "fuzzing the readers",
+    "onnx": "predictors as ONNX",
+    "skops": "predictors as skops",
 }
 _MODULES = {"liberty-parser": "liberty", "scikit-learn": "sklearn"}
 """Modules whose name is not the distribution's."""

@@ -14,6 +14,8 @@ TESTED = {
     "liberty-parser": "0.0.29",
     "matplotlib": "3.11.2",
     "numpy": "2.4.6",
+    "onnx": "1.23.2",
+    "onnxruntime": "1.31.1",
     "pandas": "3.1.1",
     "pluggy": "1.7.0",
     "pyarrow": "26.0.1",
@@ -21,6 +23,7 @@ TESTED = {
     "safetensors": "0.8.0",
     "scikit-learn": "1.9.1",
     "scipy": "1.17.1",
+    "skops": "0.16.0",
     "spicelib": "1.6.4",
     "torch": "2.13.0",
 }
