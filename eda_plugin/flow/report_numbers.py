@@ -10,9 +10,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.domain import Library, Origin, TableKey, edge_of, timing_quantities
+from eda_plugin.domain import Library, Origin, Points, TableKey, edge_of, timing_quantities
 from eda_plugin.domain.quantity import DELAY, TIMING, TRANSITION, si_unit
 from eda_plugin.qa.metrics import floor_of
+from eda_plugin.qa.refusal import refused_points
 from eda_plugin.qa.subject import Floats, View, align, resample
 from eda_plugin.report import Calibration, Curve, Curves, HeatMap, Line, Sheet
 from eda_plugin.report.contents import Value
@@ -89,6 +90,11 @@ class Subject:
     def given(self) -> NDArray[np.bool_]:
         given: NDArray[np.bool_] = self.filled.origin == Origin.MEASURED
         return given
+
+    @cached_property
+    def simulated(self) -> Points:
+        """The simulations that were given, told by the origins of the delays."""
+        return refused_points(self.filled, self.given & (self.column == COLUMNS.index("delay")))
 
     @property
     def expected(self) -> Floats:

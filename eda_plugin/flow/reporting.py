@@ -12,6 +12,7 @@ import numpy as np
 
 from eda_plugin import __version__
 from eda_plugin.domain import Corner, Library, Origin, hull_distance
+from eda_plugin.domain.quantity import TIMING
 from eda_plugin.errors import UserError
 from eda_plugin.flow.bench_report import COLUMNS, figure
 from eda_plugin.flow.filling import FillResult
@@ -21,7 +22,6 @@ from eda_plugin.flow.report_inputs import Fill, libraries, of_file, of_result, r
 from eda_plugin.flow.report_numbers import Subject, calibration, curves, heat_maps, next_simulations
 from eda_plugin.flow.session import Session
 from eda_plugin.qa.findings import Finding, Severity
-from eda_plugin.qa.refusal import refused_points
 from eda_plugin.qa.report import origin_counts
 from eda_plugin.qa.scores import GROUPS, score
 from eda_plugin.report import Budget, Place, Report, Sheet
@@ -83,7 +83,13 @@ def make_report(
             scores=score_sheets,
             curves=curves(subject, _rows(library, tables), worst),
             calibration=calibration(subject, _held_out(fill.facts)),
-            budget=Budget(_spent(fill), simulations(library), lines, wanted, _BUDGET if lines else "No value has an interval to narrow."),
+            budget=Budget(
+                _spent(subject, fill.facts),
+                simulations(library),
+                lines,
+                wanted,
+                _BUDGET if lines else "No value has an interval to narrow.",
+            ),
             findings=_findings(findings),
             baselines=_baselines(rows, fill.facts, bench, library.corner),
             provenance=_provenance(fill, known, others),
@@ -143,22 +149,25 @@ def _rows(library: Library, tables: Sequence[str]) -> list[int]:
     return found
 
 
-def _spent(fill: Fill) -> int:
-    stated = fill.facts.get("measured")
-    return stated if isinstance(stated, int) else len(refused_points(fill.library, fill.library.origin == Origin.MEASURED))
+def _spent(subject: Subject, facts: Mapping[str, object]) -> int:
+    stated = facts.get("measured")
+    return stated if isinstance(stated, int) else len(subject.simulated)
 
 
 def _lead(subject: Subject) -> str:
-    width, error = (np.nanmean(array) if np.isfinite(array).any() else np.nan for array in (subject.width, subject.error))
+    timing = np.isin(subject.view.quantity, TIMING)[subject.view.row_of_value]
+    width, error = (
+        float(np.mean(part)) if len(part := array[timing & np.isfinite(array)]) else np.nan for array in (subject.width, subject.error)
+    )
     parts = [f"{len(subject.filled):,} tables and numbers, {len(subject.filled.values):,} values"]
-    parts += [f"intervals {100 * width:.3g} % wide on average"] if np.isfinite(width) else []
-    parts += [f"{100 * error:.3g} % off the truth on average"] if np.isfinite(error) else []
+    parts += [f"intervals of delay and transition {100 * width:.3g} % wide on average"] if np.isfinite(width) else []
+    parts += [f"delay and transition {100 * error:.3g} % off the truth on average"] if np.isfinite(error) else []
     return "; ".join(parts) + "."
 
 
 def _facts(subject: Subject, fill: Fill, corners: Sequence[Corner]) -> tuple[tuple[str, str], ...]:
     library, facts = fill.library, fill.facts
-    total, spent = simulations(library), _spent(fill)
+    total, spent = simulations(library), _spent(subject, fill.facts)
     share = f" ({spent / total:.2%})" if total else ""
     refused = int((library.origin == Origin.REFUSED).sum())
     rows = [
@@ -166,7 +175,7 @@ def _facts(subject: Subject, fill: Fill, corners: Sequence[Corner]) -> tuple[tup
             "asked: corner",
             f"{library.corner.name}: process {library.corner.process}, {library.corner.voltage:g} V, {library.corner.temperature:g} °C",
         ),
-        ("asked: model", str(facts.get("model", "not told"))),
+        ("model", _models(facts)),
         ("asked: coverage of the intervals", f"{subject.nominal:.0%}" + ("" if "interval" in facts else " (assumed)")),
         ("anchors", f"{len(corners)}: {', '.join(corner.name for corner in corners)}" if corners else "not told"),
         ("template", str(facts.get("template", "not told"))),
@@ -185,11 +194,17 @@ def _facts(subject: Subject, fill: Fill, corners: Sequence[Corner]) -> tuple[tup
     return tuple(rows)
 
 
+def _models(facts: Mapping[str, object]) -> str:
+    """The model, or that of each group of quantities."""
+    groups = {name: entry["model"] for name, entry in facts.items() if isinstance(entry, Mapping) and "model" in entry}
+    return str(facts.get("model") or ", ".join(f"{name}: {model}" for name, model in groups.items()) or "not told")
+
+
 def _scores(subject: Subject, others: Sequence[Library]) -> tuple[tuple[Sheet, ...], dict[str, Mapping[str, object]]]:
     """Figures by group against the truth, of the fill and of the nearest anchor as it stands."""
     if subject.truth is None:
         return (), {}
-    given = refused_points(subject.filled, subject.given)
+    given = subject.simulated
     ones = np.ones(len(given))
     measured = replace(given, delay=ones, transition=ones)  # which were given away is asked for, not what they are
     found: dict[str, Mapping[str, object]] = {"this fill": score(subject.filled, subject.truth, measured)}
@@ -222,7 +237,7 @@ def _baselines(
         if isinstance(entry, Mapping) and isinstance(scores, Mapping):
             rivals += [(group, str(name), figure(scores, (name,)), "chosen" if name == entry.get("model") else "") for name in scores]
     if rivals:
-        sheets.append(Sheet("Models on values that were held out of the fill", ("group", "model", "mean error, %", ""), tuple(rivals)))
+        sheets.append(Sheet("Models on values that were held out of the fill", ("group", "model", "mean error, %", "taken"), tuple(rivals)))
     return (*sheets, *([] if bench is None else _bench(Path(bench), corner)))
 
 

@@ -80,7 +80,7 @@ def sheet(given: Sheet, ident: str) -> str:
 def region(table: str, ident: str, caption: str, *, wide: bool, rows: int) -> str:
     """The table in a region that scrolls, and can be scrolled from the keyboard; with a search box where it is long."""
     if not wide or rows <= 8:
-        return element("div", table, class_="scroll", role="region", aria_label=caption, tabindex="0")
+        return element("div", table, class_="scroll", role="region", aria_label=f"Table: {caption}", tabindex="0")
     search = element(
         "p",
         [
@@ -91,7 +91,7 @@ def region(table: str, ident: str, caption: str, *, wide: bool, rows: int) -> st
         class_="search",
     )
     cut = element("p", f"On paper: the first {ON_PAPER} of {rows:,} rows.", class_="paper") if rows > ON_PAPER else ""
-    return search + element("div", table, class_="scroll tall", role="region", aria_label=caption, tabindex="0") + cut
+    return search + element("div", table, class_="scroll tall", role="region", aria_label=f"Table: {caption}", tabindex="0") + cut
 
 
 def _numeric(given: Sheet, place: int) -> bool:

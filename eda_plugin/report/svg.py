@@ -72,7 +72,7 @@ class Frame:
             at = self.x(value)
             out.append(f'<path class="grid" d="M{at:.1f} {top:.0f}V{bottom:.0f}"/>')
             out.append(label(at, bottom + 14, f"{value:g}", "middle"))
-        for value in self.y.ticks(few):
+        for value in self.y.ticks(few + 1):
             at = self.y(value)
             out.append(f'<path class="grid" d="M{left:.0f} {at:.1f}H{right:.0f}"/>')
             out.append(label(left - 5, at + 4, f"{value:g}", "end"))
