@@ -13,6 +13,7 @@ from eda_plugin.cli.fill import fill
 from eda_plugin.cli.host_files import host_files
 from eda_plugin.cli.ingest import ingest
 from eda_plugin.cli.inspect import inspect
+from eda_plugin.cli.lookup import lookup
 from eda_plugin.cli.plan import plan
 from eda_plugin.cli.plugins import plugins
 from eda_plugin.cli.predict import predict
@@ -37,6 +38,7 @@ def register_commands(group: click.Group) -> None:
         characterize,
         fill,
         close,
+        lookup,
         run,
         train_predictor,
         predict,
