@@ -150,7 +150,9 @@ def test_charlib_writes_a_library_of_filled_and_simulated_points(charlib: tuple[
     for name in ANCHORS:
         (tmp_path / "anchors").mkdir(exist_ok=True)
         shutil.copy(example / "lib" / f"hkmg22_{name}.lib", tmp_path / "anchors")
-    stand_in = repository / "tests" / "data" / "charlib"
+    stand_in = tmp_path / "stand_in"
+    stand_in.mkdir()
+    shutil.copy(repository / "tests" / "data" / "charlib" / "sitecustomize.py.txt", stand_in / "sitecustomize.py")
     environment = {**os.environ, "EDA_PLUGIN_COMMAND": f"{sys.executable} -m eda_plugin", "MPLCONFIGDIR": str(tmp_path / "mpl")}
 
     def characterize(limit: float, path: list[Path]) -> Path:
