@@ -233,7 +233,7 @@ class TreePredictor:
         i, j = self.powers.T
         degrees = [max(int(power.max()), 1) for power in (i, j)]
         design = chebyshev(u, degrees[0])[0][..., i] * chebyshev(v, degrees[1])[0][..., j]
-        gram = design.transpose(0, 2, 1) @ design + 1e-9 * len(at[0]) * np.eye(K)
+        gram = design.transpose(0, 2, 1) @ design + 1e-5 * len(at[0]) * np.eye(K)
         found = np.linalg.solve(gram, design.transpose(0, 2, 1) @ pattern[..., None])[..., 0]
         size = np.maximum(np.linalg.norm(found, axis=1), np.finfo(float).tiny)
         # Kept as those of the training corners are: emitted forms hold them so.
