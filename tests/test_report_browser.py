@@ -13,12 +13,12 @@ from eda_plugin.report import Budget, Calibration, Curves, HeatMap, Line, Place,
 
 def report() -> Report:
     rows = tuple((f"cell {place}", float(place % 7), "x" * 80) for place in range(60))
-    heat = HeatMap(
-        "width", "Interval width", "%", "note", ("A", "B", "C"), ("delay",), np.array([[1.0], [3.0], [2.0]]), np.array([1.0, 3, 2])
-    )
+    numbers = np.array([1.0, 3.0, 2.0])
+    heat = HeatMap("width", "Interval width", "%", "note", ("A", "B", "C"), ("delay",), numbers[:, None], numbers)
     line = Line("delay", np.array([0.1, 0.9]), np.array([0.2, 0.8]))
+    target = Place("tt_025C_1v80", "tt", 1.8, 25, "target")
     return Report(
-        "tt_025C_1v80: <i>library</i>", "lead", (("asked", "a corner"),), (Place("tt_025C_1v80", "tt", 1.8, 25, "target"),), 0.0, (heat,), (),
+        "tt_025C_1v80: <i>library</i>", "lead", (("asked", "a corner"),), (target,), 0.0, (heat,), (),
         Curves(None, ()), Calibration((line,), (), "note"), Budget(1, 2, (), None, ""),
         Sheet("Findings", ("where", "how much", "what"), rows, wide=True), (), (),
     )  # fmt: skip
