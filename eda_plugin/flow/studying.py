@@ -67,7 +67,7 @@ class StudySettings:
     seeds: int = 5
     outputs: int = 2
     updates: int = 2000
-    trees: int = 400
+    trees: int = 1000
     workers: int = 1
 
     def quick(self) -> StudySettings:

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 class BoostingSettings:
     """Of scikit-learn's histogram gradient boosting; the same for every way to make rows."""
 
-    trees: int = 400
+    trees: int = 1000
     depth: int = 3
     rate: float = 0.1
     least: int = 5

@@ -75,7 +75,7 @@ def _batches(rows: torch.Tensor, settings: GeneratorSettings, *optimizers: torch
 
 def _step(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
 
 
