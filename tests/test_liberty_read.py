@@ -258,3 +258,31 @@ def test_what_is_not_interpreted_is_remembered(monkeypatch: pytest.MonkeyPatch, 
     liberty.read(FORMS)
     monkeypatch.setattr(reading, "open_document", lambda *_: pytest.fail("the text was read again"))
     assert liberty.uninterpreted(FORMS) == anew
+
+
+def test_a_timing_and_a_power_template_may_have_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "one_tt_1v80_025C.lib"
+    path.write_text("""library (one_tt_1v80_025C) {
+  delay_model : table_lookup; time_unit : "1ns"; voltage_unit : "1V"; current_unit : "1uA"; leakage_power_unit : "1nW";
+  capacitive_load_unit (1, pf); nom_process : 1; nom_voltage : 1.8; nom_temperature : 25;
+  lu_table_template (grid) {
+    variable_1 : total_output_net_capacitance; variable_2 : input_net_transition; index_1 ("1, 2"); index_2 ("3, 4");
+  }
+  power_lut_template (grid) {
+    variable_1 : input_transition_time; variable_2 : total_output_net_capacitance; index_1 ("5, 6"); index_2 ("7, 8");
+  }
+  cell (inv) {
+    pin (A) { direction : input; capacitance : 0.001; }
+    pin (Y) { direction : output; function : "!A";
+      timing () { related_pin : "A"; timing_sense : negative_unate; cell_rise (grid) { values ("1, 2", "3, 4"); } }
+      internal_power () { related_pin : "A"; rise_power (grid) { values ("1, 2", "3, 4"); } }
+    }
+  }
+}
+""")
+    library = liberty.read(path, cache=False)
+    axes = {key.quantity: library[key].axes for key in library.keys}
+    assert [axis.variable for axis in axes["cell_rise"]] == ["total_output_net_capacitance", "input_net_transition"]
+    assert [axis.variable for axis in axes["rise_power"]] == ["input_transition_time", "total_output_net_capacitance"]
+    assert axes["cell_rise"][0].values.tolist() == pytest.approx([1e-12, 2e-12])
+    assert axes["rise_power"][0].values.tolist() == pytest.approx([5e-9, 6e-9])

@@ -13,6 +13,7 @@ __all__ = ["INDICES", "NO_AXES", "Axes", "axis_unit"]
 
 INDICES = ("index_1", "index_2", "index_3")
 NO_AXES = (-1,) * RANK
+POWER_TEMPLATE = "power_lut_template"
 _LOAD = "total_output_net_capacitance"
 _USUAL = {  # where a library defines no template that says it
     "timing": ("input_net_transition", _LOAD, "related_out_total_output_net_capacitance"),
@@ -41,7 +42,12 @@ class Axes:
         self.own = [index.by_parent(name, COMPLEX) for name in INDICES]
         self.variables = [index.by_parent(name) for name in ("variable_1", "variable_2", "variable_3")]
         children = index.children(library, GROUP)
-        self.templates = {index.argument(row): int(row) for row in children if index.name_of(row).endswith("_template")}
+        # a library may have a timing and a power template of one name, on other variables
+        self.templates = {
+            (index.name_of(row) == POWER_TEMPLATE, index.argument(row)): int(row)
+            for row in children
+            if index.name_of(row).endswith("_template")
+        }
         self.found: list[Axis] = []
         self._pool: dict[tuple[str, bytes], int] = {}
         self._memo: dict[tuple[bytes | str, ...], tuple[int, ...]] = {}
@@ -59,7 +65,8 @@ class Axes:
         return self._memo[token]
 
     def _make(self, template: str, family: str, rows: list[int]) -> tuple[int, ...]:
-        inherited = self.templates.get(template, -1)
+        power = family == "power"
+        inherited = self.templates.get((power, template), self.templates.get((not power, template), -1))
         out: list[int] = []
         for place, row in enumerate(rows):
             row = row if row >= 0 else self.own[place].get(inherited, -1)
