@@ -60,7 +60,8 @@ def test_slew_and_load_are_told_whichever_comes_first(make_library: Make) -> Non
 def test_corners_are_grouped(make_library: Make) -> None:
     paths = [make_library(corner) for corner in ("ss,1.60,100", "tt,1.80,25")]
     rows = ask(
-        "select corner, process, voltage, temperature, count(*), max(value) from values where quantity = 'cell_rise' group by all order by 1",
+        "select corner, process, voltage, temperature, count(*), max(value) from values"
+        " where quantity = 'cell_rise' group by all order by 1",
         *paths,
     )
     assert [row[:5] for row in rows] == [("ss_100C_1v60", "ss", 1.6, 100.0, 18), ("tt_025C_1v80", "tt", 1.8, 25.0, 18)]

@@ -72,7 +72,7 @@ def place_columns(library: Library) -> dict[str, pa.Array]:
 
 def value_table(library: Library) -> pa.Table:
     """A row for each value, with the corner beside it: ``library`` (name), ``corner``, ``process``, ``voltage`` (V), ``temperature``
-    (degrees Celsius), the columns of ``place_columns``, ``slew`` (s) and ``load`` (F) along whichever axis they stand, ``value``, 
+    (degrees Celsius), the columns of ``place_columns``, ``slew`` (s) and ``load`` (F) along whichever axis they stand, ``value``,
     ``lower``, ``upper`` (SI, null where there is none) and ``origin`` in a word. Of a constraint, the slew is the related pin's."""
     import pyarrow as pa
 
