@@ -259,7 +259,7 @@ def test_true_rows_help_the_regressor() -> None:
 
 
 def test_study_in_its_short_form(command: Callable[..., subprocess.CompletedProcess[str]], repository: Path, tmp_path: Path) -> None:
-    arguments = ("study", repository / "examples" / "process_variation", "--out", "s", "--quick", "--cells", "NOT", "--sizes", "100")
+    arguments = ("study", repository / "examples" / "process_variation", "--out", "s", "--quick", "--cells", "NOT")
     done = command(*arguments)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "s" / "study.json").read_text())

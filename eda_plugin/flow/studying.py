@@ -71,9 +71,19 @@ class StudySettings:
     workers: int = 1
 
     def quick(self) -> StudySettings:
-        """A short form: two sizes, one seed, few rows, no variants."""
+        """A short form: a hundred real rows, one seed, few invented rows and updates, no variants: it shows that all runs."""
         return replace(
-            self, sizes=(100, 250), real=250, checked=20, added=1000, ratios=(1, 4), variants=False, seeds=1, updates=300, trees=150
+            self,
+            sizes=(100,),
+            real=100,
+            checked=10,
+            added=400,
+            ratios=(1,),
+            ratio_size=100,
+            variants=False,
+            seeds=1,
+            updates=100,
+            trees=100,
         )
 
 
