@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import eda_plugin as ep
 from eda_plugin.adapters import points
@@ -176,7 +177,7 @@ def test_charlib_writes_a_library_of_filled_and_simulated_points(charlib: tuple[
     kept = tmp_path / "out" / "eda_plugin" / "ss_025C_0v66.values.csv"
     limit = _limit_that_splits(kept)
     mixed = ep.read(characterize(limit, [stand_in]))[0]
-    kept = []
+    kept: list[NDArray[np.bool_]] = []
     for key in mixed.keys:
         if key.quantity in delays:
             same = np.isclose(mixed[key].values, delays[key.quantity], rtol=1e-6)
