@@ -177,7 +177,7 @@ def test_charlib_writes_a_library_of_filled_and_simulated_points(charlib: tuple[
     kept = tmp_path / "out" / "eda_plugin" / "ss_025C_0v66.values.csv"
     limit = _limit_that_splits(kept)
     mixed = ep.read(characterize(limit, [stand_in]))[0]
-    kept: list[NDArray[np.bool_]] = []
+    unchanged: list[NDArray[np.bool_]] = []
     for key in mixed.keys:
         if key.quantity in delays:
             same = np.isclose(mixed[key].values, delays[key.quantity], rtol=1e-6)
@@ -186,8 +186,8 @@ def test_charlib_writes_a_library_of_filled_and_simulated_points(charlib: tuple[
             columns = [int(abs(real.axes[1].values - load).argmin()) for load in (0.4932e-15, 2.433e-15)]
             expected = real.values[np.ix_(rows, columns)].T  # CharLib's tables begin with the load
             assert mixed[key].values[~same] == pytest.approx(expected[~same], rel=0.05), "simulated"
-            kept.append(same.ravel())
-    shares = np.concatenate(kept)
+            unchanged.append(same.ravel())
+    shares = np.concatenate(unchanged)
     assert 0 < shares.sum() < shares.size
 
 
