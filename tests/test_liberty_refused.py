@@ -224,3 +224,14 @@ def test_exchanged_words_end_in_a_clear_error_or_a_library(tmp_path: Path, name:
     check(original, tmp_path)
     for seed in range(80):
         check(mutate(original, 1 << 14, seed), tmp_path)
+
+
+def test_a_nul_byte_far_into_the_text_is_refused_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "late.lib"
+    filler = "/* " + "x" * 90 + " */\n"
+    text = library(*[filler.strip()] * 100, "  cell (a) { }").encode()
+    at = text.index(b"cell (a)")
+    path.write_bytes(text[:at] + b"\0" + text[at:])
+    caught = refused(path)
+    assert "a NUL byte" in str(caught)
+    assert (caught.line, caught.column) == (102, 3)

@@ -127,6 +127,11 @@ def _collect(path: Path, file: BinaryIO, compressed: int | None) -> bytes:
     while chunk := _next(file, refuse):
         if size == 0 and (b"\0" in chunk[:4096] or chunk.startswith((b"\xff\xfe", b"\xfe\xff"))):
             raise refuse("binary data, no Liberty text", repr(chunk[:8]))
+        if (zero := chunk.find(b"\0")) >= 0:
+            lines += chunk.count(b"\n", 0, zero)
+            line_start = size + chunk.rfind(b"\n", 0, zero) + 1 if b"\n" in chunk[:zero] else line_start
+            size += zero
+            raise refuse("a NUL byte, which no text holds; the file is damaged")
         first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
         if size + (first if first >= 0 else len(chunk)) - line_start > MAX_LINE:
             raise refuse(f"a line of more than {MAX_LINE >> 20} MiB; break it")
