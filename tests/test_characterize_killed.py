@@ -35,7 +35,7 @@ from test_characterize import CORNER, EXAMPLE, plan, settings
 place, everything, kills = Path({place!r}), {everything!r}, {kills!r}
 template = ep.read(EXAMPLE / "lib" / f"hkmg22_{{CORNER}}.lib")[0]
 points = plan(slews=[x * 1e-12 for x in range(2, 17)])
-own = settings(place, "0.02", batch=4, jobs=2, version="stand-in")
+own = settings(place, "0.1", batch=4, jobs=2, version="stand-in")
 draw = random.Random(3)
 
 def attempt():
@@ -64,7 +64,7 @@ while killed < kills:
                 os.killpg(int(note.read_text()), signal.SIGKILL)
 os.waitpid(attempt(), 0)
 final = characterize(points, CORNER, own, template=template)
-own = replace(own, work=place / "other", command=own.command.replace(str(place / "log"), str(place / "unheard")).replace("'0.02'", "''"))
+own = replace(own, work=place / "other", command=own.command.replace(str(place / "log"), str(place / "unheard")).replace("'0.1'", "''"))
 characterize(points, CORNER, own, template=template).write(place / "undisturbed.csv")
 print(killed, final.journal_calls, final.simulated, len(points))
 """

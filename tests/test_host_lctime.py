@@ -64,6 +64,7 @@ def test_a_program_that_fails_is_told_of(make_library: Callable[..., Path], tmp_
             lctime_host(template, [], program=program).simulate(tmp_path / "plan.csv", tmp_path / "m.csv", "ss,1.6,100")
 
 
+@pytest.mark.xfail(reason="the slews of lctime's library come back in another unit than those of the plan", raises=UserError, strict=True)
 def test_lctime_itself_answers_a_plan(
     needs_host: Callable[[str], Path], needs_tool: Callable[[str], str], repository: Path, tmp_path: Path
 ) -> None:
