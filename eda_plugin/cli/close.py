@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eda_plugin.cli.characterize import show_failures, simulates
-from eda_plugin.cli.options import PATH, Inputs, as_json, needs_target, reads
+from eda_plugin.cli.options import PATH, Inputs, as_json, fits, needs_target, reads
 from eda_plugin.cli.recorded import note, recorded
 
 if TYPE_CHECKING:
@@ -31,13 +31,7 @@ __all__ = ["close"]
 @click.option("-o", "--output", type=PATH, required=True, metavar="OUT.lib", help="Library to write.")
 @click.option("--measured", type=PATH, metavar="OUT.csv", help="All simulations and their answers.  [default: OUT.lib.measured.csv]")
 @click.option("--failures", type=PATH, metavar="OUT.csv", help="What has no answer, and why.  [default: OUT.lib.failures.csv]")
-@click.option("--intervals", type=PATH, metavar="OUT.csv", help="Interval of each timing value.")
-@click.option("--report", type=PATH, metavar="FILE", help="What was done, .json or .md: model, scores on anchors held out, findings.")
-@click.option("--model", default="auto", show_default=True, help="Model; `eda-plugin plugins` lists them.")
-@click.option("--interval", type=float, default=0.9, show_default=True, help="Share of the true values that the intervals shall cover.")
-@click.option("--no-diffusion", is_flag=True, help="Leave the diffusion model out: the mean model alone, faster.")
-@click.option("--threads", type=click.IntRange(min=0), default=0, help="Threads of the numerical libraries.  [default: theirs]")
-@click.option("--strict", is_flag=True, help="Fail, and write nothing, where a check had to repair a value.")
+@fits
 @as_json
 def close(
     inputs: Inputs,

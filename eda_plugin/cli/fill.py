@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from eda_plugin.cli.options import PATH, SHARE, Inputs, as_json, needs_target, reads
+from eda_plugin.cli.options import PATH, SHARE, Inputs, as_json, fits, needs_target, reads
 from eda_plugin.cli.recorded import note, recorded
 
 if TYPE_CHECKING:
@@ -30,21 +30,15 @@ __all__ = ["fill"]
 )
 @click.option("--measured", type=PATH, metavar="FILE", help="Simulations of the target: the plan with delay and transition.")
 @click.option("-o", "--output", type=PATH, required=True, metavar="OUT.lib", help="Library to write; a folder for --target missing.")
-@click.option("--intervals", type=PATH, metavar="OUT.csv", help="Interval of each timing value.")
 @click.option("--values", type=PATH, metavar="FILE", help="Each value, its interval and origin.  [default: OUT.origin.parquet and .csv.gz]")
-@click.option("--report", type=PATH, metavar="FILE", help="What was done, .json or .md: model, scores on anchors held out, findings.")
 @click.option("--save-model", type=PATH, metavar="FOLDER", help="Write the fitted model there (safetensors).")
-@click.option("--model", default="auto", show_default=True, help="Model; `eda-plugin plugins` lists them.")
-@click.option("--interval", type=float, default=0.9, show_default=True, help="Share of the true values that the intervals shall cover.")
 @click.option("--quantile", type=SHARE, metavar="SHARE", help="With --side: how sure a guard-banded value is.  [default: 0.95]")
 @click.option("--side", type=click.Choice(("late", "early")), help="Guard band: late is slow, for setup; early is fast, for hold.")
 @click.option("--max-interval", type=SHARE, metavar="SHARE", help="Refuse delays and transitions whose interval is wider (5%).")
 @click.option("--refused", type=PATH, metavar="PLAN", help="Simulations that give what was refused: .csv or .parquet.")
 @click.option("--allow-refused", is_flag=True, help="Write the library all the same, with the model's values there.")
-@click.option("--no-diffusion", is_flag=True, help="Leave the diffusion model out: the mean model alone, faster.")
 @click.option("--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda.")
-@click.option("--threads", type=click.IntRange(min=0), default=0, help="Threads of the numerical libraries.  [default: theirs]")
-@click.option("--strict", is_flag=True, help="Fail, and write nothing, where a check had to repair a value.")
+@fits
 @as_json
 def fill(
     inputs: Inputs,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from eda_plugin.cli.found import show_findings, write_sarif
 from eda_plugin.cli.options import PATH, as_json, session_of
 from eda_plugin.cli.recorded import note, recorded
 
@@ -68,7 +67,7 @@ def ingest(
     result = flow.ingest(folder, rules=rules, output=output, rtol=rtol, waveforms=waveforms, session=session)
     written = [] if points is None else _points(result, points, corner, template, session)
     if sarif is not None:
-        _sarif(result, sarif)
+        write_sarif(sarif, result.findings)
     counts = {name: value for name, value in result.to_dict().items() if name not in ("folder", "findings", "output", "strange")}
     note(counts, [path for path in (output, points, sarif) if path is not None])
     if json_:
@@ -109,24 +108,8 @@ def _points(result: Ingested, path: Path, corner: str | None, template: Path | N
     return [f"{count} points: {path}"]
 
 
-def _sarif(result: Ingested, path: Path) -> None:
-    from eda_plugin.files import replace_atomically
-    from eda_plugin.flow.outputs import plain
-    from eda_plugin.qa.sarif import to_sarif
-
-    with replace_atomically(path) as part:
-        part.write_text(json.dumps(plain(to_sarif(result.findings, ())), indent=1) + "\n", encoding="utf-8")
-
-
 def _show(result: Ingested, limit: int) -> None:
-    shown: Counter[str] = Counter()
-    for found in result.findings:
-        shown[found.rule] += 1
-        if shown[found.rule] <= limit:
-            click.echo(str(found))
-    for rule, count in shown.items():
-        if count > limit:
-            click.echo(f"{rule}: {count - limit} more; --limit shows them")
+    show_findings(result.findings, limit)
     files = ", ".join(f"{count} {kind}" for kind, count in result.files.items())
     click.echo(f"{result.runs} runs: {files}" + (f"; {len(result.strange)} other files" if result.strange else ""))
     click.echo(

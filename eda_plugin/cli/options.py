@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eda_plugin.domain import Library
     from eda_plugin.flow import Session
 
-__all__ = ["PATH", "SHARE", "Inputs", "as_json", "needs_target", "reads", "session_of", "without_cache"]
+__all__ = ["PATH", "SHARE", "Inputs", "as_json", "fits", "needs_target", "reads", "session_of", "without_cache"]
 
 PATH = click.Path(path_type=Path)
 
@@ -99,6 +99,25 @@ def needs_target(command: F) -> F:
         click.option("--extrapolate", is_flag=True, help="Go on with a target far outside the anchors."),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same output."),
         click.option("--template", type=PATH, metavar="FILE", help="Library with the target's axes.  [default: the nearest anchor]"),
+    ):
+        command = option(command)
+    return command
+
+
+def fits(command: F) -> F:
+    """How a corner is filled, and what is written beside its library."""
+    for option in (
+        click.option("--strict", is_flag=True, help="Fail, and write nothing, where a check had to repair a value."),
+        click.option("--threads", type=click.IntRange(min=0), default=0, help="Threads of the numerical libraries.  [default: theirs]"),
+        click.option("--no-diffusion", is_flag=True, help="Leave the diffusion model out: the mean model alone, faster."),
+        click.option(
+            "--interval", type=float, default=0.9, show_default=True, help="Share of the true values that the intervals shall cover."
+        ),
+        click.option("--model", default="auto", show_default=True, help="Model; `eda-plugin plugins` lists them."),
+        click.option(
+            "--report", type=PATH, metavar="FILE", help="What was done, .json or .md: model, scores on anchors held out, findings."
+        ),
+        click.option("--intervals", type=PATH, metavar="OUT.csv", help="Interval of each timing value."),
     ):
         command = option(command)
     return command

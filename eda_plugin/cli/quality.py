@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eda_plugin.cli.found import show_findings, write_sarif
 from eda_plugin.cli.options import PATH, Inputs, as_json, reads, session_of, without_cache
 
 if TYPE_CHECKING:
@@ -45,23 +45,11 @@ def check(
     findings = flow.check(libraries, rules=rules, session=inputs.session)
     counts = count_findings(findings)
     if sarif is not None:
-        from eda_plugin.files import replace_atomically
-        from eda_plugin.flow.outputs import plain
-        from eda_plugin.qa.sarif import to_sarif
-
-        with replace_atomically(sarif) as part:
-            part.write_text(json.dumps(plain(to_sarif(findings, inputs.session.plugins.checks)), indent=1) + "\n", encoding="utf-8")
+        write_sarif(sarif, findings, inputs.session.plugins.checks)
     if json_:
         print_json({"libraries": len(libraries), "counts": counts, "findings": [found.to_dict() for found in findings]})
     elif not inputs.quiet:
-        shown: Counter[str] = Counter()
-        for found in findings:
-            shown[found.rule] += 1
-            if shown[found.rule] <= limit:
-                click.echo(str(found))
-        for rule, count in shown.items():
-            if count > limit:
-                click.echo(f"{rule}: {count - limit} more; --limit shows them")
+        show_findings(findings, limit)
         click.echo(f"{len(libraries)} libraries: " + ", ".join(f"{count} {severity}" for severity, count in counts.items()))
     if counts["error"] or (strict and counts["warning"]):
         click.get_current_context().exit(1)
