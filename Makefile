@@ -1,8 +1,9 @@
 # make demo: set up, fill two corners that were left out of the example library, compare with the simulated truth.
 # make test: set up, run all tests.
+# make docs: the documentation as a site, in site/; a warning is an error.
 # make hosts: an environment of their own for the flows that tests/test_host_*.py run; those tests are skipped, by name, without it.
 
-.PHONY: demo test lint hosts clean
+.PHONY: demo test lint docs hosts clean
 .DEFAULT_GOAL := demo
 
 ENV := .venv
@@ -25,15 +26,18 @@ lint: $(ENV)/.ready
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+docs: $(ENV)/.ready
+	$(BIN)/mkdocs build --strict --quiet
+
 hosts: .venv-hosts/.ready
 
 clean:
-	rm -rf $(ENV) .venv-hosts build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(ENV) .venv-hosts build dist out site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
 $(ENV)/.ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv found; install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(ENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]' -c constraints.txt
 	@touch $@
 
 .venv-hosts/.ready: constraints-hosts.txt

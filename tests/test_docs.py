@@ -15,23 +15,9 @@ import pytest
 from eda_plugin.cli.app import app
 from eda_plugin.hooks.manager import Plugins
 
-PAGES = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "docs/bench.md",
-    "docs/characterize.md",
-    "docs/cli.md",
-    "docs/hooks.md",
-    "docs/hosts.md",
-    "docs/hspice.md",
-    "docs/ingest.md",
-    "docs/runs.md",
-    "docs/report.md",
-    "examples/README.md",
-    "examples/format_plugin/README.md",
-    "examples/minimal_host/README.md",
-)
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("*.md", "docs/**/*.md", "examples/*.md", "examples/*/*.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for pattern in FOLDERS for path in ROOT.glob(pattern))
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 

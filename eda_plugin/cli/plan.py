@@ -20,7 +20,7 @@ __all__ = ["plan"]
 @click.option("--target", metavar="P,V,T", help="Corner: process, volts, degrees Celsius, such as ss,1.60,100.")
 @click.option("--budget", default="2%", show_default=True, help="Share of the corner's simulations (2%, 0.02) or their number (500).")
 @click.option("-o", "--output", type=PATH, metavar="PLAN", help="Plan to write: .csv or .parquet.")
-@click.option("--from-sta", type=PATH, metavar="REPORT", help="OpenSTA's paths of a design: buy what they use. (docs/hosts.md)")
+@click.option("--from-sta", type=PATH, metavar="REPORT", help="OpenSTA's paths of a design: buy what they use. (docs/hosts/opensta.md)")
 @click.option("--anchors-only", type=click.IntRange(min=1), metavar="K", help="Name the K corners that serve best as anchors instead.")
 @click.option("--wanted", multiple=True, metavar="P,V,T", help="Corner to fill from those anchors.  [default: every candidate]")
 @click.option(

@@ -127,7 +127,7 @@ def _programs(search: str | None) -> Iterator[Item]:
         ("ngspice", ("ngspice",), ("--version",), "characterize, close"),
         ("hspice", ("hspice",), ("-v",), "characterize --simulator hspice"),
         ("Xyce", ("Xyce", "xyce"), ("-v",), "characterize --simulator xyce"),
-        ("OpenSTA", ("sta", "opensta"), ("-version",), "the Tcl verbs of docs/hosts.md"),
+        ("OpenSTA", ("sta", "opensta"), ("-version",), "the Tcl verbs of docs/hosts/opensta.md"),
         ("yosys", ("yosys",), ("-V",), "synthesis in examples"),
     ):
         path = next((found for binary in binaries if (found := shutil.which(binary, path=search))), None)
