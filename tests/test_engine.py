@@ -18,7 +18,7 @@ from eda_plugin.domain.quantity import TIMING, group_of
 from eda_plugin.errors import TableError, UserError
 from eda_plugin.hooks.manager import Plugins
 from eda_plugin.hooks.testing import Case, check_model, same_library
-from eda_plugin.models import fewshot, timing, zeroshot
+from eda_plugin.models import experts, fewshot, timing
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.engine import Filled, fill_library
 from eda_plugin.models.gp import GPSettings
@@ -32,7 +32,7 @@ SOME = ANCHORS[:6]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same steps, fewer of them."""
-    monkeypatch.setattr(zeroshot, "DRAWS", 24)
+    monkeypatch.setattr(experts, "DRAWS", 24)
     monkeypatch.setattr(fewshot, "FOLDS", 2)
     monkeypatch.setattr(timing, "STAND_INS", 2)
     monkeypatch.setattr(timing, "DiffusionSettings", lambda: DiffusionSettings(steps=40, batch=64, levels=5))

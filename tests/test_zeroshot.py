@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synthetic import ANCHORS, TARGET, anchors_of, build
 
 from eda_plugin.domain import Corner
-from eda_plugin.models import zeroshot
+from eda_plugin.models import experts
 from eda_plugin.models.corner import (
     Draw,
     draw_weights,
@@ -22,7 +22,8 @@ from eda_plugin.models.corner import (
     process_weights,
     slope_weights,
 )
-from eda_plugin.models.zeroshot import PLAIN, Domain, Manner, ZeroShot, fit_zero_shot, magnitude
+from eda_plugin.models.experts import PLAIN, Domain, Manner
+from eda_plugin.models.zeroshot import ZeroShot, fit_zero_shot, magnitude
 
 Floats = NDArray[np.float64]
 LOG = Domain("log")
@@ -34,7 +35,7 @@ DRAW = Draw(0.4, 5e-4, 0.05, 1.0, 300.0, 2.0, trend=3, nugget=0.0)
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zeroshot, "DRAWS", 40)
+    monkeypatch.setattr(experts, "DRAWS", 40)
 
 
 def plane(corners: Sequence[Corner]) -> Floats:

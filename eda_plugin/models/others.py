@@ -16,8 +16,9 @@ from eda_plugin.data.dataset import Aligned
 from eda_plugin.domain import Origin
 from eda_plugin.models.branches import lower_branch
 from eda_plugin.models.corner import nearest_weights
+from eda_plugin.models.experts import PLAIN, Domain, Manner
 from eda_plugin.models.features import PointTable, without_holes
-from eda_plugin.models.zeroshot import PLAIN, Domain, Manner, ZeroShot, fit_zero_shot
+from eda_plugin.models.zeroshot import ZeroShot, fit_zero_shot
 
 __all__ = ["GroupFill", "fill_groups", "informed_ratios", "latent_coordinates"]
 

@@ -1,0 +1,225 @@
+"""The experts that compete for a group of quantities: kriging draws, interpolation, relatives, each averaged over its best candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.models.corner import (
+    draw_weights,
+    held_out,
+    interpolation_weights,
+    kriging,
+    nearest_weights,
+    process_weights,
+)
+from eda_plugin.models.frame import Frame
+
+__all__ = ["OWN_FAMILY", "OWN_PROCESS", "PLAIN", "Domain", "Expert", "Manner", "average", "experts_of", "table_errors"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+DRAWS = 320
+KEPT = 20
+OWN_DRAWS = 80
+"""Draws that see the target's own process only, where it has ``OWN_CORNERS`` corners."""
+OWN_CORNERS = 4
+TINY = 1e-30
+OWN_FAMILY, OWN_PROCESS = "own family", "own process"
+ROOM = 1.4
+"""How far outside the anchors' range, as a natural logarithm, the logarithmic domains may extrapolate."""
+SAMPLE = 3000
+"""Values of a group on which draws are scored."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where numbers are averaged over corners: ``linear``, or by the odd function asinh(z / softness).
+
+    That is a logarithm above ``softness``, a share of the value's magnitude over the anchors, and linear below it.
+    """
+
+    name: str
+    softness: float = 0.02
+
+    def forward(self, z: Array) -> Array:
+        return z if self.name == "linear" else np.arcsinh(z / self.softness)
+
+    def backward(self, t: Array) -> Array:
+        return t if self.name == "linear" else np.asarray(np.sinh(np.clip(t, -60.0, 60.0)) * self.softness, dtype=np.float64)
+
+
+PLAIN = Domain("linear")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What a group of quantities is like.
+
+    ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``additive``: currents, to which supply,
+    temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``averaged``: positive
+    values, for which kriging and the expert of the target's own family are averaged where both are there. ``own_process``: what the error
+    of the expert counts that follows the target's process to a temperature where that has no corner; few anchors are alone like that when
+    they are held out, so this error says too much.
+    """
+
+    domains: tuple[Domain, ...]
+    floor: float
+    additive: bool = False
+    own: bool = False
+    averaged: bool = False
+    own_process: float = 1.0
+
+
+def experts_of(
+    Z: Array, frame: Frame, manner: Manner, *, seed: int, latent: Array | None, informed: Array | None, only: str | None
+) -> tuple[list[Expert], float]:
+    """Predict the target, and each anchor held out, from ``Z`` (m, A) ratios, in every way that the manner allows.
+
+    Returns the experts, and the size below which errors count as errors of that size. The other arguments: see ``fit_zero_shot``.
+    """
+    A = Z.shape[1]
+    sample = np.random.default_rng(seed).permutation(len(Z))[:SAMPLE]
+    limit = manner.floor * float(np.median(np.abs(Z[sample])))
+    judged = _Judged(Z[sample], limit, frame.weight, {domain.name: domain.forward(Z[sample]) for domain in (PLAIN, *manner.domains)})
+    candidates = _plain(frame, judged, only)
+    if A > 2 and only is None:
+        candidates += _krigings(frame, judged, manner, seed, latent)
+        candidates += _relatives(frame, judged, manner)
+        if informed is not None:
+            each = frame.left_out([_mixture(informed, frame.others[a], a) for a in range(A)])
+            candidates.append(judged.candidate("ridge on simulated delays", PLAIN, each, _mixture(informed, frame.everyone, A)))
+    names = dict.fromkeys(candidate.name for candidate in candidates)
+    return [_expert(name, [c for c in candidates if c.name == name], Z) for name in names], limit
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """The values on which candidates are judged: ``shown`` (k, A) ratios, and in each domain; errors below ``limit`` count as that size."""
+
+    shown: Array
+    limit: float
+    weight: Array
+    forward: dict[str, Array]
+
+    def candidate(
+        self, name: str, domain: Domain, each: list[Array], own: Array, sd: float = 1.0, sds: Sequence[float] | None = None
+    ) -> _Candidate:
+        size = np.maximum(np.abs(self.shown), self.limit)
+        error = np.abs(domain.backward(held_out(self.forward[domain.name], each)) - self.shown) / size
+        score = float(np.minimum(error, 1.0).mean(axis=0) @ self.weight)
+        return _Candidate(score, name, domain, each, own, sd, [1.0] * len(each) if sds is None else sds)
+
+
+def _plain(frame: Frame, judged: _Judged, only: str | None) -> list[_Candidate]:
+    A = len(frame.others)
+    found = []
+    if only in (None, "nearest") or A == 2:
+        each = frame.left_out([None] * A)
+        found.append(judged.candidate("nearest", PLAIN, each, nearest_weights(frame.corners, A, frame.everyone)))
+    if A > 2 and only in (None, "interpolation"):
+        each = frame.left_out([interpolation_weights(frame.corners, a, frame.others[a]) for a in range(A)])
+        found.append(judged.candidate("interpolation", PLAIN, each, interpolation_weights(frame.corners, A, frame.everyone)))
+    return found
+
+
+def _krigings(frame: Frame, judged: _Judged, manner: Manner, seed: int, latent: Array | None) -> list[_Candidate]:
+    A = len(frame.others)
+    draws = draw_weights(DRAWS, seed, latent is not None, manner.additive)
+    if manner.own and sum(corner.process == frame.corners[A].process for corner in frame.corners[:A]) >= OWN_CORNERS:
+        draws += [replace(draw, own=True) for draw in draws[:OWN_DRAWS]]
+    candidates = []
+    for draw in draws:
+        found = [kriging(frame.corners, a, frame.others[a], draw, latent) for a in range(A)]
+        here = kriging(frame.corners, A, frame.everyone, draw, latent)
+        each = frame.left_out([w.weights for w in found])
+        for domain in manner.domains:
+            name = f"kriging{' in its process' if draw.own else ''}, {domain.name}"
+            candidates.append(judged.candidate(name, domain, each, here.weights, here.sd, [w.sd for w in found]))
+    return candidates
+
+
+def _relatives(frame: Frame, judged: _Judged, manner: Manner) -> list[_Candidate]:
+    """From the target's own family or, where it has no corner of like temperature, its own process."""
+    A = len(frame.others)
+    if frame.along is not None:
+        each = frame.left_out(frame.families)
+        return [judged.candidate(f"{OWN_FAMILY}, {domain.name}", domain, each, frame.along) for domain in manner.domains]
+    abroad = process_weights(frame.corners, A, frame.everyone) if A > 4 else None
+    if abroad is None:
+        return []
+    each = frame.left_out([process_weights(frame.corners, a, frame.others[a]) for a in range(A)])
+    return [judged.candidate(f"{OWN_PROCESS}, {domain.name}", domain, each, abroad) for domain in manner.domains]
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """One set of weights: for the target ``own`` (A,), for each anchor held out ``each``; ``sd`` and ``sds`` by kriging."""
+
+    score: float
+    name: str
+    domain: Domain
+    each: list[Array]
+    own: Array
+    sd: float
+    sds: Sequence[float]
+
+
+@dataclass(frozen=True, eq=False)
+class Expert:
+    """The best candidates of one kind, averaged: ``mean`` (m,), ``hidden`` (m, A) anchors held out, as ratios; ``widen`` (A,)."""
+
+    name: str
+    mean: Array
+    hidden: Array
+    widen: Array
+
+
+def _mixture(ratios: Array, use: Mask, column: int, strength: float = 1e-4) -> Array:
+    """Weights over the corners in ``use`` with which they reproduce the ``column`` of ``ratios`` (N, A + 1), shrunk to equal weights."""
+    X = ratios[:, use]
+    G = X.T @ X
+    size = strength * np.trace(G) / len(G)
+    return np.asarray(np.linalg.solve(G + size * np.eye(len(G)), X.T @ ratios[:, column] + size / len(G)), dtype=np.float64)
+
+
+def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> Expert:
+    ranked = sorted(candidates, key=lambda c: c.score)
+    kept = [c for c in ranked[:KEPT] if c.score <= 1.25 * ranked[0].score + 1e-12]
+    domain = kept[0].domain
+    T = domain.forward(Z)
+    room = np.inf if domain == PLAIN else ROOM
+    mean = np.mean([_within(T @ c.own, T, room) for c in kept], axis=0)
+    hidden = np.mean([_within(held_out(T, c.each), T, room) for c in kept], axis=0)
+    widen = np.mean([[c.sd / max(sd, 1e-9) for sd in c.sds] for c in kept], axis=0)
+    return Expert(name, domain.backward(mean), domain.backward(hidden), widen)
+
+
+def table_errors(errors: Array, overall: Array, table: NDArray[np.int64]) -> Array:
+    """(m, experts) error of each on anchors held out: half of it the table's own, half the group's."""
+    _, place = np.unique(table, return_inverse=True)
+    count = np.bincount(place)
+    own = np.stack([np.bincount(place, weights=errors[:, e]) / count for e in range(errors.shape[1])], axis=1)
+    return np.asarray((own + overall)[place], dtype=np.float64)
+
+
+def average(experts: Sequence[Expert], errors: Array, rows: Mask) -> tuple[Array, Array]:
+    """Geometric mean of experts, weights by their squared errors (m, experts); at ``rows``: ratios (k,), and held out (k, A)."""
+    weights = errors[rows] ** -2.0
+    weights /= weights.sum(axis=1, keepdims=True)
+    means = np.log(np.maximum([e.mean[rows] for e in experts], TINY))
+    hidden = np.log(np.maximum([e.hidden[rows] for e in experts], TINY))
+    return np.exp(np.einsum("ke,ek->k", weights, means)), np.exp(np.einsum("ke,eka->ka", weights, hidden))
+
+
+def _within(predicted: Array, known: Array, most: float) -> Array:
+    """Predictions no further outside the anchors' range than that range is wide, nor than ``most``: an extrapolation has no other bound."""
+    low, high = known.min(axis=1), known.max(axis=1)
+    room = np.minimum(high - low, most)
+    if predicted.ndim == 2:
+        low, high, room = low[:, None], high[:, None], room[:, None]
+    return np.clip(predicted, low - room, high + room)
