@@ -7,6 +7,7 @@ from eda_plugin.adapters.liberty.difference import Change, ChangeKind, changes
 from eda_plugin.adapters.liberty.document import Document, corner_of, open_document
 from eda_plugin.adapters.liberty.places import Places
 from eda_plugin.adapters.liberty.reading import read, read_many, uninterpreted
+from eda_plugin.adapters.liberty.variation import VariationReport, add_variation, nominal_of
 from eda_plugin.adapters.liberty.writing import WriteReport, write
 
 __all__ = [
@@ -14,9 +15,12 @@ __all__ = [
     "ChangeKind",
     "Document",
     "Places",
+    "VariationReport",
     "WriteReport",
+    "add_variation",
     "changes",
     "corner_of",
+    "nominal_of",
     "open_document",
     "read",
     "read_many",

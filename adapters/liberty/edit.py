@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -12,7 +14,7 @@ from eda_plugin.adapters.liberty.scan import COMPLEX, SIMPLE, Index
 from eda_plugin.adapters.liberty.source import Source
 from eda_plugin.errors import InternalError
 
-__all__ = ["SPELLING", "Edits", "Style", "spelled"]
+__all__ = ["SPELLING", "Edits", "Style", "compressed", "spelled"]
 
 SPELLING = b"%.9g"  # nine significant digits: a nanosecond to the attosecond
 
@@ -180,3 +182,10 @@ class Edits:
 
 def spelled(numbers: Iterable[float], form: bytes = SPELLING) -> list[bytes]:
     return [form % number if number else b"0.0" for number in numbers]
+
+
+def compressed(data: bytes, suffix: str) -> bytes:
+    """The bytes of a file whose name ends so: ``.gz`` and ``.xz`` are compressed, the same bytes at any time."""
+    if suffix == ".gz":
+        return gzip.compress(data, compresslevel=6, mtime=0)
+    return lzma.compress(data, preset=3) if suffix == ".xz" else data

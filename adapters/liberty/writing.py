@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from eda_plugin.adapters.liberty.axes import INDICES, axis_unit
 from eda_plugin.adapters.liberty.corner_text import follow_corner, put_note, stated_corner
 from eda_plugin.adapters.liberty.document import Document, library_rows
-from eda_plugin.adapters.liberty.edit import SPELLING, Edits, spelled
+from eda_plugin.adapters.liberty.edit import SPELLING, Edits, compressed, spelled
 from eda_plugin.adapters.liberty.header import homes
 from eda_plugin.adapters.liberty.scan import COMPLEX
 from eda_plugin.adapters.liberty.source import load
@@ -83,7 +81,7 @@ def write(
     data = edits.apply() if len(edits) or document.source.includes else document.text
     path = Path(out)
     with replace_atomically(path) as part:
-        part.write_bytes(_compressed(data, path.suffix))
+        part.write_bytes(compressed(data, path.suffix))
     return WriteReport(writer.replaced, writer.inserted, writer.kept, dict(dropped), carried)
 
 
@@ -101,12 +99,6 @@ def _document(library: Library, template: str | Path | Document | None) -> Docum
         raise UserError(f"library {library.name}: it was read from no file; name the template that its numbers go into")
     source = load(path)
     return Document(source, library.name if len(library_rows(source)) > 1 else None)
-
-
-def _compressed(data: bytes, suffix: str) -> bytes:
-    if suffix == ".gz":
-        return gzip.compress(data, compresslevel=6, mtime=0)
-    return lzma.compress(data, preset=3) if suffix == ".xz" else data
 
 
 class _Writer:
