@@ -16,7 +16,10 @@ from eda_plugin.domain import Corner
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # many threads on few rows cost more than they give, and much more on a busy machine
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))  # synthetic.py, which tests share
-_BINARIES = {"opensta": ("sta", "opensta")}  # Debian's package is opensta, its program sta
+_BINARIES = {
+    "opensta": ("sta", "opensta"),
+    "chromium": ("chromium", "chromium-browser", "google-chrome"),
+}  # Debian's package is opensta, its program sta
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,7 +22,7 @@ from eda_plugin.report import Report, Sheet
 from eda_plugin.report.markup import sheet, text
 from eda_plugin.report.shapes import hull, steps
 
-SECTIONS = ("asked", "corners", "accuracy", "cells", "curves", "calibration", "budget", "findings", "baselines", "provenance")
+SECTIONS = ("asked", "corners", "accuracy", "cells", "curves", "calibration", "budget", "findings", "baselines", "run", "provenance")
 VOID = {"meta", "input", "br", "hr", "img", "link"}
 
 
@@ -255,3 +255,55 @@ def test_bench_results_stand_beside(filled: tuple[Path, Path], tmp_path: Path) -
     own, means = made.baselines[-2:]
     assert own.rows[0][:4] == ("A", "2%", "ridge", 1.25)
     assert means.rows[0][:4] == ("A", "2%", "ridge", 2.5)
+
+
+def test_a_run_folder_says_what_was_asked(
+    anchors: list[Path], toy_model: str, command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    asked = ["--target", "ss,1.60,100", "--model", toy_model, "-o", "filled.lib", "--report", "filled.json", "--run-folder", "run"]
+    ran = command("fill", *anchors, *asked, EDA_PLUGIN_FILL_SEED="3")
+    assert ran.returncode == 0, ran.stderr
+    made = flow.make_report(tmp_path / "run")
+    settings, read, stages, log = made.run
+    assert ("seed", "3", "variable") in settings.rows
+    assert ("model", "toy", "command line") in settings.rows
+    assert sum(row[0] == "anchors" for row in read.rows) == len(anchors)
+    assert "reading" in {row[0] for row in stages.rows}
+    assert [row[2] for row in log.rows][:1] == ["begin"]
+    assert [row[2] for row in log.rows][-1:] == ["end"]
+    assert len(made.places) == len(anchors) + 1
+    found = Page(made.html())
+    assert "run" in found.ids
+    (tmp_path / "filled.json").unlink()
+    with pytest.warns(UserWarning, match=r"filled\.json, which the run in .* wrote, is gone"):
+        flow.make_report(tmp_path / "run")
+    (tmp_path / "filled.json").write_text("{}")
+    with (
+        pytest.warns(UserWarning, match=r"filled\.json is not what the run in .* wrote any more"),
+        pytest.raises(UserError, match="no report"),
+    ):
+        flow.make_report(tmp_path / "run")
+    (tmp_path / "filled.lib").unlink()
+    with pytest.raises(UserError, match="the library that the run wrote is gone"):
+        flow.make_report(tmp_path / "run")
+
+
+def test_a_run_that_filled_nothing_is_told(
+    anchors: list[Path], command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    assert command("plan", *anchors, "--target", "ss,1.60,100", "-o", "plan.csv", "--run-folder", "run").returncode == 0
+    with pytest.raises(UserError, match="expected a run that filled one corner, and this one of plan filled none"):
+        flow.make_report(tmp_path / "run")
+    (tmp_path / "run" / "result.json").unlink()
+    with pytest.raises(UserError, match="has not ended"):
+        flow.make_report(tmp_path / "run")
+
+
+def test_rows_that_come_later_are_all_there() -> None:
+    rows = tuple((f"cell {place}", float(place)) for place in range(100))
+    made = sheet(Sheet("Many", ("cell", "n"), rows, wide=True), "t")
+    first, rest = made.split("<noscript")
+    assert [first.count("<tr"), rest.count("<tr")] == [41, 61]
+    assert 'data-rows="t"' in rest
+    assert "Many, continued" in rest
+    Page(made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +20,13 @@ def report() -> Report:
     return Report(
         "tt_025C_1v80: <i>library</i>", "lead", (("asked", "a corner"),), (target,), 0.0, (heat,), (),
         Curves(None, ()), Calibration((line,), (), "note"), Budget(1, 2, (), None, ""),
-        Sheet("Findings", ("where", "how much", "what"), rows, wide=True), (), (),
+        Sheet("Findings", ("where", "how much", "what"), rows, wide=True), (), (), (),
     )  # fmt: skip
 
 
-def test_page_in_a_browser(tmp_path: Path) -> None:
+def test_page_in_a_browser(tmp_path: Path, needs_tool: Callable[[str], str]) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="package absent: playwright")
-    browser = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip("tool absent: chromium")
+    browser = needs_tool("chromium")
     page_file = report().write(tmp_path / "page.html")
     said: list[str] = []
     asked: list[str] = []
@@ -40,6 +38,9 @@ def test_page_in_a_browser(tmp_path: Path) -> None:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(page_file.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.wait_for_selector("html[data-whole]", state="attached")
+        assert page.locator("#finding tbody tr").count() == 60
+        assert page.locator("noscript").count() == 0
         page.focus("#finding thead th:nth-child(2) button")
         page.keyboard.press("Enter")
         assert page.get_attribute("#finding thead th:nth-child(2)", "aria-sort") == "descending"
@@ -51,6 +52,9 @@ def test_page_in_a_browser(tmp_path: Path) -> None:
         light = page.evaluate("getComputedStyle(document.body).backgroundColor")
         page.select_option("#theme", "dark")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+        without = chromium.new_context(java_script_enabled=False).new_page()
+        without.goto(page_file.as_uri())
+        assert without.locator("#findings tbody tr:visible").count() == 60
         chromium.close()
     assert said == []
     assert asked == [page_file.as_uri()]

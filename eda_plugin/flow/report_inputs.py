@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eda_plugin.adapters import points
@@ -12,6 +12,8 @@ from eda_plugin.domain import Library
 from eda_plugin.errors import UserError
 from eda_plugin.flow.filling import FillResult
 from eda_plugin.flow.inputs import read_libraries
+from eda_plugin.flow.report_run import files_of, is_run
+from eda_plugin.flow.runs import StoredRun
 from eda_plugin.flow.session import Session
 
 __all__ = ["Fill", "libraries", "of_file", "of_result", "read_json"]
@@ -21,12 +23,17 @@ SIDECARS = (".origin.parquet", ".origin.csv.gz")
 
 @dataclass(frozen=True, eq=False)
 class Fill:
-    """A filled corner and what is known of how it came about. ``facts``: the fill's own report; ``findings`` as JSON has them."""
+    """A filled corner and what is known of how it came about. ``facts``: the fill's own report; ``findings`` as JSON has them.
+
+    ``run``: the recorded run that filled it, where its folder was named, and the ``anchors`` that it read and that are still there.
+    """
 
     library: Library
     facts: Mapping[str, object]
     findings: Sequence[Mapping[str, object]]
     files: tuple[Path, ...]
+    run: StoredRun | None = None
+    anchors: tuple[Path, ...] = ()
 
 
 def of_result(result: FillResult) -> Fill:
@@ -34,7 +41,10 @@ def of_result(result: FillResult) -> Fill:
 
 
 def of_file(path: Path, values: str | Path | None, report: str | Path | None, session: Session) -> Fill:
-    """The library, the origins and intervals beside it, and the JSON report whose library it is."""
+    """The library, the origins and intervals beside it, and the JSON report whose library it is; or those of a run's folder."""
+    if is_run(path):
+        made = files_of(path, session)
+        return replace(of_file(made.library, values or made.values, report or made.report, session), run=made.run, anchors=made.anchors)
     place = _library_in(path) if path.is_dir() else path
     (library, *more) = read_libraries([place], plugins=session.plugins, progress=session.progress, cache=session.cache)
     if more:

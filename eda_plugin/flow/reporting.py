@@ -20,6 +20,7 @@ from eda_plugin.flow.inputs import nearest, simulations
 from eda_plugin.flow.quality import check
 from eda_plugin.flow.report_inputs import Fill, libraries, of_file, of_result, read_json
 from eda_plugin.flow.report_numbers import Subject, calibration, curves, heat_maps, next_simulations
+from eda_plugin.flow.report_run import run_sheets
 from eda_plugin.flow.session import Session
 from eda_plugin.qa.findings import Finding, Severity
 from eda_plugin.qa.report import origin_counts
@@ -53,7 +54,8 @@ def make_report(
 ) -> Report:
     """Everything that a filled corner is judged by; ``Report.write`` makes the page, ``Report.figures`` the pictures.
 
-    ``filled``: a result, a library that ``fill`` wrote, or the folder in which it stands alone. ``values`` (the table of origins and
+    ``filled``: a result, a library that ``fill`` wrote, the folder in which it stands alone, or that of a recorded run, whose anchors are
+    then taken where none are named. ``values`` (the table of origins and
     intervals) and ``fill_report`` (JSON) are looked for beside it. ``truth``: the corner as characterized. ``anchors``: libraries or
     folders; the truth's corner among them is left aside. ``bench``: folder of a benchmark's results. ``tables``: words that are all in
     the name of each table to be drawn, beside the ``worst``. Raises ``UserError`` for what is absent or does not fit.
@@ -65,7 +67,7 @@ def make_report(
         fill = of_result(filled) if isinstance(filled, FillResult) else of_file(Path(filled), values, fill_report, session)
         library = fill.library
         given = list(filled.anchors) if isinstance(filled, FillResult) and not anchors else []
-        others = [one for one in [*given, *libraries(anchors, session)] if one.corner != library.corner]
+        others = [one for one in [*given, *libraries(anchors or fill.anchors, session)] if one.corner != library.corner]
         known = _truth(truth, library, session)
         subject = Subject(library, known, _nominal(fill.facts), moved="guard_band" in fill.facts)
         corners = sorted({one.corner for one in others} or _corners(fill.facts))
@@ -92,6 +94,7 @@ def make_report(
             ),
             findings=_findings(findings),
             baselines=_baselines(rows, fill.facts, bench, library.corner),
+            run=() if fill.run is None else run_sheets(fill.run),
             provenance=_provenance(fill, known, others),
         )
 

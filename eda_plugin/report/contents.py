@@ -135,6 +135,7 @@ class Report:
     budget: Budget
     findings: Sheet
     baselines: tuple[Sheet, ...]
+    run: tuple[Sheet, ...]
     provenance: tuple[Sheet, ...]
 
     def html(self) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from eda_plugin.report.contents import Sheet, Value
 
-__all__ = ["attributes", "element", "number", "sheet", "text"]
+__all__ = ["attributes", "element", "later", "number", "sheet", "table", "text"]
 
 ON_PAPER = 40
 """Rows of a wide table that are printed."""
@@ -57,41 +57,54 @@ def sheet(given: Sheet, ident: str) -> str:
     head = element(
         "tr", (element("th", text(name), scope="col", class_="n" if numeric[at] else None) for at, name in enumerate(given.columns))
     )
-    body = (
-        element(
-            "tr",
-            (_cell(value, at, numeric[at]) for at, value in enumerate(row)),
-            class_="more" if given.wide and line >= ON_PAPER else None,
-        )
+    body = [
+        element("tr", (_cell(value, at, numeric[at]) for at, value in enumerate(row)), class_=_paper(line) if given.wide else None)
         for line, row in enumerate(given.rows)
-    )
-    table = element(
-        "table",
-        [element("caption", text(given.caption)), element("thead", head), element("tbody", body)],
-        id=ident,
-        class_="sortable",
-    )
+    ]
     note = element("p", text(given.note), class_="note") if given.note else ""
     hidden = given.total - len(given.rows)
     more = element("p", f"{given.total:,} in all; the first {len(given.rows):,} are shown.", class_="note") if hidden > 0 else ""
-    return region(table, ident, given.caption, wide=given.wide, rows=len(given.rows)) + more + note
+    return table(given.caption, head, body, ident, wide=given.wide) + more + note
 
 
-def region(table: str, ident: str, caption: str, *, wide: bool, rows: int) -> str:
-    """The table in a region that scrolls, and can be scrolled from the keyboard; with a search box where it is long."""
-    if not wide or rows <= 8:
-        return element("div", table, class_="scroll", role="region", aria_label=f"Table: {caption}", tabindex="0")
+def table(caption: str, head: str, body: Sequence[str], ident: str, *, wide: bool, kind: str = "sortable") -> str:
+    """The table in a region that scrolls, and can be scrolled from the keyboard; with a search box where it is long.
+
+    Of a wide table the rows that are not printed stand in a ``noscript``: a browser with scripts takes them for one text, and the page's
+    script makes rows of it once the page is there; one without scripts shows them as a second table.
+    """
+    here = len(body) if not wide else min(len(body), ON_PAPER)
+    parts = [_table(caption, head, body[:here], kind, ident)]
+    if here < len(body):
+        parts.append(element("noscript", _table(f"{caption}, continued", head, body[here:], kind), data_rows=ident))
+    if not wide or len(body) <= 8:
+        return element("div", parts, class_="scroll", role="region", aria_label=f"Table: {caption}", tabindex="0")
     search = element(
         "p",
         [
             element("label", f"Search: {text(caption)}", for_=f"{ident}-q"),
             f'<input type="search" id="{text(ident)}-q" data-for="{text(ident)}" autocomplete="off">',
-            element("output", f"{rows:,} rows", for_=f"{ident}-q", id=f"{ident}-n"),
+            element("output", f"{len(body):,} rows", for_=f"{ident}-q", id=f"{ident}-n"),
         ],
         class_="search",
     )
-    cut = element("p", f"On paper: the first {ON_PAPER} of {rows:,} rows.", class_="paper") if rows > ON_PAPER else ""
-    return search + element("div", table, class_="scroll tall", role="region", aria_label=f"Table: {caption}", tabindex="0") + cut
+    cut = element("p", f"On paper: the first {ON_PAPER} of {len(body):,} rows.", class_="paper") if len(body) > ON_PAPER else ""
+    return search + element("div", parts, class_="scroll tall", role="region", aria_label=f"Table: {caption}", tabindex="0") + cut
+
+
+def later(markup: str) -> str:
+    """What nobody sees at first: text to a browser with scripts until the page's script makes markup of it, markup to one without."""
+    return element("noscript", markup, data_whole=True)
+
+
+def _table(caption: str, head: str, body: Sequence[str], kind: str, ident: str | None = None) -> str:
+    parts = [element("caption", text(caption)), element("thead", head), element("tbody", body)]
+    return element("table", parts, id=ident, class_=kind)
+
+
+def _paper(line: int) -> str | None:
+    """The class of a wide table's row that is not printed."""
+    return "more" if line >= ON_PAPER else None
 
 
 def _numeric(given: Sheet, place: int) -> bool:
@@ -100,10 +113,5 @@ def _numeric(given: Sheet, place: int) -> bool:
 
 def _cell(value: Value, place: int, numeric: bool) -> str:
     if place == 0:
-        return element("th", text(number(value)), scope="row", data_v=_raw(value))
-    return element("td", text(number(value)), class_="n" if numeric else None, data_v=_raw(value))
-
-
-def _raw(value: Value) -> str | None:
-    """What a column is sorted by where it is not the text shown."""
-    return None if isinstance(value, str) else f"{value:.6g}" if math.isfinite(value) else ""
+        return element("th", text(number(value)), scope="row")
+    return element("td", text(number(value)), class_="n" if numeric else None)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 import numpy as np
 
 from eda_plugin.report.charts import corner_map, curve_panels, legend, line_chart, overview
-from eda_plugin.report.contents import Curve, HeatMap, Report, Sheet, Value
-from eda_plugin.report.markup import ON_PAPER, element, number, region, sheet, text
+from eda_plugin.report.contents import Curve, HeatMap, Line, Report, Sheet, Value
+from eda_plugin.report.markup import ON_PAPER, element, later, number, sheet, table, text
 from eda_plugin.report.shapes import steps
 
 __all__ = ["render_notebook", "render_page"]
@@ -79,6 +79,7 @@ def _sections(report: Report) -> list[tuple[str, str, list[str]]]:
         ("findings", "Findings of the checks", [sheet(report.findings, "finding")]),
         ("baselines", "Baselines beside the method",
          _sheets(report.baselines, "base", "None: give --truth with --anchors, or --bench FOLDER of a benchmark.")),
+        ("run", "The run", _sheets(report.run, "run", "No run was recorded: fill with --run-folder FOLDER, and name that folder here.")),
         ("provenance", "Provenance", _sheets(report.provenance, "from", "Nothing is known of where this came from.")),
     ]  # fmt: skip
 
@@ -114,20 +115,17 @@ def _heat(heat: HeatMap, ident: str) -> list[str]:
         ]
         cells.append(_number(float(heat.overall[row]), "n"))
         lines.append(element("tr", cells, class_="more" if place >= ON_PAPER else None))
-    caption = f"{heat.title}, {heat.unit}"
-    table = element("table", [element("caption", text(caption)), element("thead", head), element("tbody", lines)],
-                    id=ident, class_="sortable heat")  # fmt: skip
     return [
         element("h3", text(heat.title)),
         element("p", text(heat.note), class_="note"),
         element("div", overview(heat, f"{ident}-o"), class_="scroll", role="region", aria_label=f"{heat.title}, overview", tabindex="0"),
         legend(heat),
-        region(table, ident, caption, wide=True, rows=len(order)),
+        table(f"{heat.title}, {heat.unit}", head, lines, ident, wide=True, kind="sortable heat"),
     ]
 
 
 def _number(value: float, kind: str) -> str:
-    return element("td", text(number(value)), class_=kind, data_v=f"{value:.5g}" if np.isfinite(value) else "")
+    return element("td", text(number(value)), class_=kind)
 
 
 def _curves(report: Report) -> list[str]:
@@ -135,7 +133,8 @@ def _curves(report: Report) -> list[str]:
     parts = [element("p", key, class_="note")]
     for place, curve in enumerate(report.curves.shown):
         ident = f"curve-{place}"
-        numbers = element("details", [element("summary", f"Numbers of {text(curve.title)}"), sheet(_numbers(curve), f"{ident}-n")])
+        hidden = later(sheet(_numbers(curve), f"{ident}-n"))
+        numbers = element("details", [element("summary", f"Numbers of {text(curve.title)}"), hidden])
         parts.append(element("article", [element("h3", text(curve.title)), element("p", text(curve.why), class_="note"),
                                          curve_panels(curve, ident), numbers]))  # fmt: skip
     if report.curves.ranking is not None:
@@ -158,8 +157,7 @@ def _calibration(report: Report) -> list[str]:
     given = report.calibration
     parts = [element("p", text(given.note), class_="note")]
     if given.lines:
-        parts.append(element("div", line_chart(given.lines, "calibrated", "Calibration curve", "nominal coverage", "observed coverage",
-                                               diagonal=True), class_="row"))  # fmt: skip
+        parts.append(_wide_chart(given.lines, "calibrated", "Calibration curve", "nominal coverage", "observed coverage", diagonal=True))
     return parts + [sheet(one, f"held-{place}") for place, one in enumerate(given.sheets)]
 
 
@@ -168,6 +166,11 @@ def _budget(report: Report) -> list[str]:
     share = f" ({given.spent / given.total:.2%})" if given.total else ""
     parts = [element("p", text(f"{given.spent:,} of {given.total:,} simulations were spent{share}. {given.note}"))]
     if given.lines:
-        parts.append(element("div", line_chart(given.lines, "next", "What the next simulations would buy", "simulations more", "%"),
-                             class_="row"))  # fmt: skip
+        parts.append(_wide_chart(given.lines, "next", "What the next simulations would buy", "simulations more", "%"))
     return parts + ([sheet(given.wanted, "wanted")] if given.wanted else [])
+
+
+def _wide_chart(lines: Sequence[Line], ident: str, title: str, x_title: str, y_title: str, *, diagonal: bool = False) -> str:
+    """Scrolls sideways where the window is narrower than letters that can be read."""
+    drawn = line_chart(lines, ident, title, x_title, y_title, diagonal=diagonal)
+    return element("div", drawn, class_="scroll", role="region", aria_label=f"Drawing: {title}", tabindex="0")

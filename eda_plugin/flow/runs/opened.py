@@ -34,7 +34,8 @@ class Opened:
     def files(self) -> list[Path]:
         """Resolved paths of what was opened to be read and is there still: no code, no part of Python or the system, nothing cached."""
         stated = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")]
-        folders = [*(Path(folder) for folder in (*stated, *_SYSTEM) if folder), user_folder(), Path(eda_plugin.__file__).parent]
+        further = [folder for folder in sys.path if Path(folder).name in ("site-packages", "dist-packages")]  # a .pth file may name some
+        folders = [*(Path(folder) for folder in (*stated, *further, *_SYSTEM) if folder), user_folder(), Path(eda_plugin.__file__).parent]
         aside = {folder.resolve() for folder in folders}
         found: dict[Path, None] = {}
         for name in list(self._read):
