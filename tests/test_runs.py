@@ -330,7 +330,7 @@ def test_reports_are_held_against_each_other_without_their_times() -> None:
 
 
 def test_every_command_that_computes_can_be_recorded() -> None:
-    for name in ("ingest", "plan", "characterize", "fill", "close", "run", "train-predictor", "predict", "bench", "study"):
+    for name in ("ingest", "plan", "characterize", "fill", "close", "run", "train-predictor", "predict", "bench", "study", "variation"):
         shown = CliRunner().invoke(app, [name, "--help"]).output
         assert "--run-folder" in shown, name
         assert "--runs" in shown, name

@@ -24,6 +24,7 @@ from eda_plugin.cli.rerun import rerun
 from eda_plugin.cli.run import run
 from eda_plugin.cli.study import study
 from eda_plugin.cli.train_predictor import train_predictor
+from eda_plugin.cli.variation import variation
 from eda_plugin.hooks import hookimpl
 
 __all__ = ["register_commands"]
@@ -46,6 +47,7 @@ def register_commands(group: click.Group) -> None:
         compare,
         bench,
         study,
+        variation,
         rerun,
         compare_runs,
         report,
