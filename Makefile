@@ -1,9 +1,10 @@
 # make demo: set up, fill two corners that were left out of the example library, compare with the simulated truth.
 # make test: set up, run all tests.
 # make docs: the documentation as a site, in site/; a warning is an error.
+# make mlflow: packages that the test of examples/mlflow_plugin needs, in a folder of their own.
 # make hosts: an environment of their own for the flows that tests/test_host_*.py run; those tests are skipped, by name, without it.
 
-.PHONY: demo test lint docs hosts clean
+.PHONY: demo test lint docs hosts mlflow clean
 .DEFAULT_GOAL := demo
 
 ENV := .venv
@@ -31,8 +32,10 @@ docs: $(ENV)/.ready
 
 hosts: .venv-hosts/.ready
 
+mlflow: .venv-mlflow/.ready
+
 clean:
-	rm -rf $(ENV) .venv-hosts build dist out site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(ENV) .venv-hosts .venv-mlflow build dist out site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
 $(ENV)/.ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv found; install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
@@ -44,4 +47,9 @@ $(ENV)/.ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv found; install one, or name it: make hosts PYTHON=/path/to/python3"; exit 1; }
 	test -x .venv-hosts/bin/python || $(PYTHON) -m venv .venv-hosts
 	.venv-hosts/bin/python -m pip install --quiet --disable-pip-version-check -r constraints-hosts.txt
+	@touch $@
+
+.venv-mlflow/.ready: examples/mlflow_plugin/requirements.txt $(ENV)/.ready
+	rm -rf .venv-mlflow
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .venv-mlflow -r examples/mlflow_plugin/requirements.txt -c constraints.txt
 	@touch $@

@@ -65,6 +65,9 @@ class Stage(Protocol):
     def advance(self, n: int = 1) -> None:
         """``n`` more steps are done."""
 
+    def tell(self, **figures: float) -> None:
+        """Numbers of the step that the stage is at, such as ``loss``: for logs and trackers."""
+
 
 class Progress(Protocol):
     """Told by a long run how far it is. Implementations only show; they never change a result."""
@@ -81,4 +84,7 @@ class NullProgress:
         yield self
 
     def advance(self, n: int = 1) -> None:
+        """Shows nothing."""
+
+    def tell(self, **figures: float) -> None:
         """Shows nothing."""

@@ -1,7 +1,7 @@
 """Version of the hook specifications, and what it means for a plugin that was written for another one.
 
 The minor number grows when a hook or an argument is added, the major one when something that a plugin may rely on goes away. A plugin says
-which version it needs by a name of its module or object, ``EDA_PLUGIN_HOOKS = "1.1"``; one that says nothing needs the first.
+which version it needs by a name of its module or object, ``EDA_PLUGIN_HOOKS = "1.2"``; one that says nothing needs the first.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ __all__ = ["ATTRIBUTE", "OLDEST", "SINCE", "VERSION", "needed_version", "refuse_
 
 Version = tuple[int, int]
 
-VERSION: Version = (1, 1)
+VERSION: Version = (1, 2)
 """Of the specifications in ``eda_plugin.hooks.specs``."""
 
 OLDEST: Version = (1, 0)
 """The oldest one whose plugins still work."""
 
-SINCE: dict[str, Version] = {"register_hosts": (1, 1)}
+SINCE: dict[str, Version] = {"register_hosts": (1, 1), "fit_step": (1, 2)}
 """Hooks that came after the first version."""
 
 ATTRIBUTE = "EDA_PLUGIN_HOOKS"
@@ -28,7 +28,7 @@ ATTRIBUTE = "EDA_PLUGIN_HOOKS"
 
 
 def version_text(version: Version) -> str:
-    """``1.1``."""
+    """``1.2``."""
     return f"{version[0]}.{version[1]}"
 
 

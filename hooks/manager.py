@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from eda_plugin.adapters.registry import FormatRegistry
     from eda_plugin.config import FillSettings
     from eda_plugin.domain import Corner, Library, Points
-    from eda_plugin.hooks.registries import HostRegistry, ModelRegistry
+    from eda_plugin.hooks.registries import FilledCorner, HostRegistry, ModelRegistry
     from eda_plugin.qa.findings import RuleRegistry
 
 __all__ = ["DISABLE_VARIABLE", "PluginInfo", "Plugins"]
@@ -186,8 +186,11 @@ class Plugins:
     ) -> None:
         self._tell("before_fit", anchors=anchors, template=template, target=target, measured=measured, settings=settings)
 
-    def after_fill(self, library: Library, report: Mapping[str, object]) -> None:
-        self._tell("after_fill", library=library, report=report)
+    def fit_step(self, stage: str, step: int, total: int | None, figures: Mapping[str, float]) -> None:
+        self._tell("fit_step", stage=stage, step=step, total=total, figures=figures)
+
+    def after_fill(self, library: Library, report: Mapping[str, object], anchors: Sequence[Library], model: FilledCorner) -> None:
+        self._tell("after_fill", library=library, report=report, anchors=anchors, model=model)
 
     def before_write(self, library: Library, path: Path) -> None:
         self._tell("before_write", library=library, path=path)

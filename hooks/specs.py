@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from eda_plugin.adapters.registry import FormatRegistry
     from eda_plugin.config import FillSettings
     from eda_plugin.domain import Corner, Library, Points
-    from eda_plugin.hooks.registries import HostRegistry, ModelRegistry
+    from eda_plugin.hooks.registries import FilledCorner, HostRegistry, ModelRegistry
     from eda_plugin.qa.findings import RuleRegistry
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "before_write",
     "choose_corners",
     "choose_simulations",
+    "fit_step",
     "library_loaded",
     "on_error",
     "register_checks",
@@ -98,8 +99,19 @@ def before_fit(anchors: Sequence[Library], template: Library, target: Corner, me
 
 
 @hookspec
-def after_fill(library: Library, report: Mapping[str, object]) -> None:
-    """The corner is filled and has passed the QA gate; ``report`` is what ``--report`` writes."""
+def fit_step(stage: str, step: int, total: int | None, figures: Mapping[str, float]) -> None:
+    """A stage of the fit is at ``step`` of ``total``; ``figures``: what it told of that step, such as ``loss``. Since 1.2.
+
+    Called when a stage begins (step 0) and ends, whenever it tells figures, and between them at most a hundred times a stage.
+    """
+
+
+@hookspec
+def after_fill(library: Library, report: Mapping[str, object], anchors: Sequence[Library], model: FilledCorner) -> None:
+    """The corner is filled and has passed the QA gate; ``report`` is what ``--report`` writes.
+
+    ``anchors`` (since 1.2) are those that it was filled from; ``model`` (since 1.2) is what the model gave back: ``model.save(folder)``.
+    """
 
 
 @hookspec

@@ -14,16 +14,16 @@ failed assertion.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eda_plugin.adapters.base import Format, ReadOptions
-from eda_plugin.domain import Corner, Origin
+from eda_plugin.domain import Corner, Library, Origin
 from eda_plugin.domain.quantity import DELAY
 from eda_plugin.errors import EdaPluginError, PluginError, UserError
 from eda_plugin.hooks import contract
@@ -192,7 +192,8 @@ def _events(trial: _Trial) -> Iterator[str]:
         lambda: trial.plugins.before_fit(
             trial.case.anchors, trial.case.template, trial.case.target, trial.case.measured, trial.case.settings
         ),
-        lambda: trial.plugins.after_fill(library, {}),
+        lambda: trial.plugins.fit_step("fitting", 1, 2, {"loss": 0.5}),
+        lambda: trial.plugins.after_fill(library, {}, trial.case.anchors, _Unfitted(library)),
         lambda: trial.plugins.before_write(library, path),
         lambda: trial.plugins.after_write(library, path),
         lambda: trial.plugins.on_error(UserError("an error")),
@@ -202,6 +203,18 @@ def _events(trial: _Trial) -> Iterator[str]:
             event()
     if not same_library(library, before):
         yield "an event changed the library that it was shown"
+
+
+@dataclass(frozen=True)
+class _Unfitted:
+    """What no model gave back, for events that are shown a fitted one."""
+
+    library: Library
+    report: Mapping[str, object] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Writes one file, as a model may."""
+        (folder / "model.json").write_text("{}", encoding="utf-8")
 
 
 @contextmanager

@@ -93,6 +93,17 @@ def needs_host() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def mlflow_packages() -> Path:
+    """The folder of packages that ``make mlflow`` makes, for PYTHONPATH; the test is skipped, or fails, as with tools."""
+    folder = ROOT / ".venv-mlflow"
+    if not (folder / "mlflow").is_dir():
+        if os.environ.get("EDA_PLUGIN_REQUIRE_TOOLS") == "1":
+            pytest.fail("package absent: mlflow (make mlflow), and EDA_PLUGIN_REQUIRE_TOOLS=1 says that it must be here")
+        pytest.skip("package absent: mlflow (make mlflow)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of site packages with this package's wheel in it, for a host that looks for plugins among what is installed."""
     folder = tmp_path_factory.mktemp("installed")

@@ -8,16 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
+from pages import PAGES
 
 from eda_plugin.cli.app import app
+from eda_plugin.hooks import specs
 from eda_plugin.hooks.manager import Plugins
+from eda_plugin.hooks.testing import faults
 
-ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("*.md", "docs/**/*.md", "examples/*.md", "examples/*/*.md")
-PAGES = sorted(path.relative_to(ROOT).as_posix() for pattern in FOLDERS for path in ROOT.glob(pattern))
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
@@ -29,7 +30,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def test_readme_begins_with_a_sentence_a_program_its_output_and_a_command(repository: Path) -> None:
     text = (repository / "README.md").read_text(encoding="utf-8")
     screen = "\n".join(text.splitlines()[:40])
-    assert [name for name, _ in FENCE.findall(screen)][:3] == ["python", "text", ""]
+    assert [name for name, _ in FENCE.findall(screen)][:3] == ["python", "text", "sh"]
 
 
 def test_readme_program_gives_its_output(repository: Path, tmp_path: Path) -> None:
@@ -47,14 +48,31 @@ def test_readme_program_gives_its_output(repository: Path, tmp_path: Path) -> No
 
 
 def test_hooks_page_shows_a_plugin_that_works(repository: Path, install: Callable[..., Path]) -> None:
-    (program,) = blocks(repository / "docs" / "hooks.md", "python")
+    program, *_ = blocks(repository / "docs" / "hooks.md", "python")
     install("shown", program)
     assert {info.name: info.status for info in Plugins.load().infos}["shown"] == "loaded"
 
 
+@pytest.mark.parametrize("hook", specs.__all__)
+def test_every_hook_has_an_example_that_conforms(repository: Path, hook: str) -> None:
+    section = re.split(
+        r"^##+ ", (repository / "docs" / "hooks.md").read_text(encoding="utf-8").split(f"### `{hook}(")[1], flags=re.MULTILINE
+    )[0]
+    ((language, program),) = FENCE.findall(section)
+    assert language == "python"
+    example = ModuleType(f"example_of_{hook}")
+    sys.modules[example.__name__] = example  # dataclasses look their module up
+    try:
+        exec(compile(program, f"docs/hooks.md: {hook}", "exec"), vars(example))
+        assert hasattr(example, hook)
+        assert faults(example) == []
+    finally:
+        del sys.modules[example.__name__]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_shown_parse(repository: Path, page: str) -> None:
-    lines = [line for text in blocks(repository / page, "") for line in text.splitlines() if line.startswith("eda-plugin ")]
+    lines = [line for text in blocks(repository / page, "sh") for line in text.splitlines() if line.startswith("eda-plugin ")]
     assert lines or page != "README.md"
     for line in lines:
         words = shlex.split(line, comments=True)[1:]

@@ -16,9 +16,10 @@ import pytest
 
 from eda_plugin.adapters.base import Format, ReadOptions, WriteOptions
 from eda_plugin.adapters.registry import FormatRegistry
-from eda_plugin.config import FillSettings
+from eda_plugin.config import FillSettings, NullProgress
 from eda_plugin.domain import Axis, Corner, Library, Origin, Points, Table, TableKey
 from eda_plugin.errors import PluginError, UserError
+from eda_plugin.flow.heard import Heard
 from eda_plugin.hooks import hookimpl, specs
 from eda_plugin.hooks.manager import Plugins
 from eda_plugin.hooks.registries import Host, Model, ModelRegistry
@@ -71,8 +72,12 @@ class Recorder:
         self._heard(anchors=anchors, template=template, target=target, measured=measured, settings=settings)
 
     @hookimpl
-    def after_fill(self, library: Library, report: Any) -> None:
-        self._heard(library=library, report=report)
+    def fit_step(self, stage: str, step: int, total: int | None, figures: Any) -> None:
+        self._heard(stage=stage, step=step, total=total, figures=figures)
+
+    @hookimpl
+    def after_fill(self, library: Library, report: Any, anchors: Any, model: Any) -> None:
+        self._heard(library=library, report=report, anchors=anchors, model=model)
 
     @hookimpl
     def before_write(self, library: Library, path: Path) -> None:
@@ -212,10 +217,30 @@ def test_before_fit() -> None:
     assert calls == [{"anchors": [TT], "template": TT, "target": Corner("ss", 1.8, 25), "measured": None, "settings": FillSettings()}]
 
 
+def test_fit_step() -> None:
+    plugins, calls = recorded()
+    plugins.fit_step("training", 25, 100, {"loss": 0.5})
+    assert calls == [{"stage": "training", "step": 25, "total": 100, "figures": {"loss": 0.5}}]
+
+
+def test_fit_step_is_heard_of_a_hundred_times_a_stage_and_with_every_figure() -> None:
+    plugins, calls = recorded()
+    with Heard(NullProgress(), plugins.fit_step).stage("training", 1000) as stage:
+        for step in range(1000):
+            stage.advance()
+            if step == 4:
+                stage.tell(loss=1.5)
+    assert [call["figures"] for call in calls if call["figures"]] == [{"loss": 1.5}]
+    assert calls[0]["step"] == 0
+    assert calls[-1]["step"] == 1000
+    assert 100 <= len(calls) <= 104
+
+
 def test_after_fill() -> None:
     plugins, calls = recorded()
-    plugins.after_fill(TT, {"model": "nearest"})
-    assert calls == [{"library": TT, "report": {"model": "nearest"}}]
+    fitted = SimpleNamespace(library=TT, report={}, save=lambda folder: None)
+    plugins.after_fill(TT, {"model": "nearest"}, [TT], fitted)
+    assert calls == [{"library": TT, "report": {"model": "nearest"}, "anchors": [TT], "model": fitted}]
 
 
 def test_before_write() -> None:

@@ -56,7 +56,7 @@ def test_a_newer_plugin_gets_a_clear_message(needs: str) -> None:
     plugins = Plugins()
     with pytest.raises(
         PluginError,
-        match=rf"new of new-dist 7 can't be used: it needs version {needs} of the hooks and eda-plugin \S+ has 1\.1; upgrade eda-plugin",
+        match=rf"new of new-dist 7 can't be used: it needs version {needs} of the hooks and eda-plugin \S+ has 1\.2; upgrade eda-plugin",
     ):
         plugins.register(plugin(needs, hook_of_tomorrow=quiet), "new", distribution="new-dist", version="7")
     assert [info.name for info in plugins.infos] == ["builtin"]
@@ -69,7 +69,7 @@ def test_a_plugin_older_than_all_that_is_served_gets_a_message() -> None:
 
 @pytest.mark.parametrize("needs", [1.1, "1", "one", ("1", "1")])
 def test_a_version_that_is_none_is_said(needs: object) -> None:
-    with pytest.raises(PluginError, match=r"EDA_PLUGIN_HOOKS is .*; expected the version of the hooks as text, such as '1\.1'"):
+    with pytest.raises(PluginError, match=r"EDA_PLUGIN_HOOKS is .*; expected the version of the hooks as text, such as '1\.2'"):
         Plugins().register(plugin(needs, library_loaded=quiet), "odd")
 
 

@@ -25,6 +25,9 @@ class _Bar:
     def advance(self, n: int = 1) -> None:
         self._bars.advance(self._task, n)
 
+    def tell(self, **figures: float) -> None:
+        """Bars show steps only."""
+
 
 class _TerminalProgress:
     """One bar a stage, on standard error, with the time that it took and, where the number of steps is known, the time left."""

@@ -16,6 +16,7 @@ from eda_plugin.adapters.base import WriteOptions
 from eda_plugin.config import FillSettings, GuardBand
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.errors import FindingsError, UserError
+from eda_plugin.flow.heard import Heard
 from eda_plugin.flow.inputs import check_anchors, check_measured, load_first, read_points, simulations
 from eda_plugin.flow.outputs import Output, plain, write_all
 from eda_plugin.flow.planning import check_target, template_for
@@ -188,7 +189,7 @@ def fill(
             check_measured(points, blank)
         model = session.plugins.models.get(settings.model)
         session.plugins.before_fit(anchors, blank, corner, points, settings)
-        filled = model.fill(anchors, blank, corner, points, settings, session.progress)
+        filled = model.fill(anchors, blank, corner, points, settings, Heard(session.progress, session.plugins.fit_step))
         library, findings = _gate(filled.library, anchors, blank, strict=strict)
         library, refused, further = _limited(library, guard, max_interval)
         report = {
@@ -207,7 +208,7 @@ def fill(
             "findings": _counts(findings),
             "seconds": round(time.monotonic() - begin, 2),
         }
-        session.plugins.after_fill(library, report)
+        session.plugins.after_fill(library, report, anchors, filled)
         return FillResult(library, blank, anchors, findings, report, filled, refused, session)
 
 

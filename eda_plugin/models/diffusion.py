@@ -38,6 +38,10 @@ class DiffusionSettings:
     clip: float = 8.0
 
 
+TOLD = 25
+"""Steps of training from one loss that is told to the next."""
+
+
 def train_denoiser(
     vectors: Array, condition: Array, *, seed: int, settings: DiffusionSettings, stage: Stage, device: str = "cpu"
 ) -> Denoiser:
@@ -67,6 +71,8 @@ def train_denoiser(
             for kept, new in zip(average.parameters(), network.parameters(), strict=True):
                 kept.lerp_(new, 1 - decay)
         stage.advance()
+        if step % TOLD == TOLD - 1:
+            stage.tell(loss=float(loss.detach()))
     return average.eval()
 
 

@@ -149,7 +149,8 @@ class _Logged:
             try:
                 yield counted
             finally:
-                self._log.add("stage ended", stage=name, steps=counted.steps, seconds=round(time.monotonic() - begin, 3))
+                seconds = round(time.monotonic() - begin, 3)
+                self._log.add("stage ended", stage=name, steps=counted.steps, seconds=seconds, **counted.figures)
 
 
 class _Counted:
@@ -157,13 +158,23 @@ class _Counted:
         self._stage, self._log, self._name, self._total = stage, log, name, total
         self._last = time.monotonic()
         self.steps = 0
+        self._told: dict[str, float] = {}
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """What the stage told last, for a line of the log."""
+        return {"figures": dict(self._told)} if self._told else {}
+
+    def tell(self, **figures: float) -> None:
+        self._stage.tell(**figures)
+        self._told.update(figures)
 
     def advance(self, n: int = 1) -> None:
         self.steps += n
         self._stage.advance(n)
         if time.monotonic() - self._last >= EVERY:
             self._last = time.monotonic()
-            self._log.add("step", stage=self._name, steps=self.steps, total=self._total)
+            self._log.add("step", stage=self._name, steps=self.steps, total=self._total, **self.figures)
 
 
 def _figures(value: object, name: str = "") -> Iterator[tuple[str, object]]:

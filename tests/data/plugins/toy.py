@@ -38,6 +38,8 @@ def fill(
             values[part] = np.where(empty, source[key].values.ravel() if key in source else np.nan, values[part])
             origin[part] = np.where(empty & np.isfinite(values[part]), Origin.PREDICTED, origin[part])
             stage.advance()
+            if row % 5 == 4:
+                stage.tell(filled=float(np.isfinite(values).mean()))
     for i in range(0 if measured is None else len(measured)):
         assert measured is not None
         known = (measured.delay[i], measured.transition[i])
