@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.adapters import liberty
 from eda_plugin.adapters.ngspice.arc_rows import ArcBench, simulate_arc
-from eda_plugin.domain import Arc, Axis, Corner, Library, TableKey
+from eda_plugin.domain import Arc, Axis, Corner, TableKey
 from eda_plugin.domain.moments import Moments
 from eda_plugin.errors import UserError
 from eda_plugin.flow.study_rows import RowStore
@@ -230,11 +229,8 @@ def test_at_their_means_the_parameters_leave_a_corner_as_it_is(repository: Path,
     assert times[:, 0] == pytest.approx(table.nominal[:, 0], rel=0.003)
 
 
-def test_a_process_without_a_speed_is_refused(study: Path, typical: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_refused(study: Path, typical: Path, tmp_path: Path) -> None:
     library = liberty.read(typical, cache=False)
-    odd: Library = replace(library, corner=Corner("vendor7", 0.8, 25))
-    with pytest.raises(UserError, match="says not how fast"):
-        Variation(RowStore(study), library, VariationSettings(), sources=[library, odd], kept=tmp_path)
     with pytest.raises(UserError, match="no cell 'NAND9'"):
         Variation(RowStore(study), library, VariationSettings(cells=("NAND9",)), kept=tmp_path)
     with pytest.raises(UserError, match="the library itself"):

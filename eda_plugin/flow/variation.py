@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from eda_plugin.adapters import liberty
 from eda_plugin.adapters.ngspice.variation import FAST
-from eda_plugin.domain import Axis, Corner, Library, Table, TableKey
+from eda_plugin.domain import Axis, Library, Table, TableKey
 from eda_plugin.domain.arc import edge_of, timing_quantities
-from eda_plugin.domain.corner import process_axes
 from eda_plugin.domain.moments import Moments
 from eda_plugin.domain.quantity import DELAY
 from eda_plugin.errors import UserError
@@ -80,6 +79,8 @@ class ArcTable:
 
 
 _RAMP = FAST.ramp
+_UNITS, _SPREAD, _TIME = np.array([2e-11, 1e-15]), 1.3, 1e-11
+_ALIKE = 10.0  # degrees: temperatures of the sources that spread less are as one
 
 
 def arc_table(library: Library, key: TableKey, grid: int) -> ArcTable:
@@ -106,7 +107,7 @@ def _even(length: int, count: int) -> NDArray[np.int64]:
 class Variation:
     """Tables of variation at one corner, from rows simulated there or, with ``sources``, at these libraries' corners alone.
 
-    Raises ``UserError`` for cells that the study or the library lacks, and processes that cannot be told apart.
+    Raises ``UserError`` for cells that the study or the library lacks.
     """
 
     def __init__(
@@ -131,16 +132,20 @@ class Variation:
             )
         self.cells = settings.cells or tuple(name for name in study.cells if name in there)
         self.virtual = virtual_parameters(settings.virtual, len(study.law.parameters), settings.seed)
-        self._scales = _corner_scales([one.corner for one in self.sources])
+        self._temperatures = np.array([one.corner.temperature for one in self.sources])
 
     def keys(self, cell: str) -> list[TableKey]:
         """Nominal delays of a cell's arcs."""
         return [key for key in self.library.keys if key.cell == cell and key.quantity in DELAY]
 
-    def conditions(self, corner: Corner, points: Floats) -> Floats:
-        """(m, f) of about unit deviation: logarithms of slew and load, and what differs between the corners."""
-        own = np.tile(self._scales(corner), (len(points), 1))
-        return np.hstack([np.log(points / [2e-11, 1e-15]) / _SPREAD, own])
+    def conditions(self, table: ArcTable, nominal: Floats) -> Floats:
+        """(m, f) of about unit deviation: logarithms of slew and load; where a corner is learnt from others, of nominal delay and
+        transition too, and the temperature: how strong the devices are tells more than process and supply by name."""
+        where = np.log(table.points / _UNITS) / _SPREAD
+        if self.own:
+            return where
+        corner = (table.what.corner.temperature - self._temperatures.mean()) / max(float(self._temperatures.std()), _ALIKE)
+        return np.hstack([where, np.log((nominal + table.ahead) / _TIME), np.full((len(where), 1), corner)])
 
     def model(self, key: TableKey) -> VariationModel:
         """Simulate what is lacking and fit."""
@@ -167,7 +172,7 @@ class Variation:
 
     def moments(self, table: ArcTable, model: VariationModel, nominal: Floats) -> list[Moments]:
         """Of delay and transition (2,) at each point of the table."""
-        conditions = self.conditions(table.what.corner, table.points)
+        conditions = self.conditions(table, nominal)
         found = [
             model.moments(*one, virtual=self.virtual, seed=self.settings.seed) for one in zip(conditions, nominal, table.ahead, strict=True)
         ]
@@ -190,28 +195,10 @@ class Variation:
         asked = learning(table.what.corner, table.points, count)
         nominal = self.nominal(table)
         times = self.store.rows(table.what, asked, workers=self.settings.workers, told=self.told)
-        conditions = self.conditions(table.what.corner, table.points)
+        conditions = self.conditions(table, nominal)
         parameters = self.scaled(table.what.arc.cell, asked.numbers)
         spread = [np.repeat(part, count, axis=0) for part in (conditions, nominal, table.ahead)]
         return TableRows(parameters, spread[0], times, spread[1], spread[2])
-
-
-_SPREAD = np.array([1.3, 1.3])
-
-
-def _corner_scales(corners: Sequence[Corner]) -> Callable[[Corner], Floats]:
-    """Coordinates of a corner: supply, temperature, speed of both devices, of what differs among ``corners`` and over how much it does."""
-
-    def raw(corner: Corner) -> Floats:
-        speeds = process_axes(corner.process)
-        if speeds is None and len({one.process for one in (*corners, corner)}) > 1:
-            raise UserError(f"process {corner.process!r} says not how fast its devices are; expected such as ss, tt, ff, sf, fs")
-        return np.array([corner.voltage, corner.temperature, *(speeds or (0.0, 0.0))])
-
-    known = np.array([raw(one) for one in corners])
-    middle, spread = known.mean(axis=0), known.std(axis=0)
-    differs = np.ptp(known, axis=0) > 0
-    return lambda corner: ((raw(corner) - middle) / np.where(differs, spread, 1.0))[differs]
 
 
 def add_variation(

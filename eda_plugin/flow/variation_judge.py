@@ -21,7 +21,7 @@ from eda_plugin.flow.outputs import plain
 from eda_plugin.flow.study_rows import RowStore
 from eda_plugin.flow.variation import ArcTable, Told, Variation, VariationSettings, arc_table
 from eda_plugin.flow.variation_rows import JUDGING, judging
-from eda_plugin.models.rows.moment_baselines import BASELINES
+from eda_plugin.models.rows.moment_baselines import BASELINES, Relative
 from eda_plugin.models.rows.variation import VariationModel, corrected
 
 __all__ = ["OURS", "PLAIN", "SKEWED", "judge_variation"]
@@ -93,7 +93,8 @@ class _Judged:
         self.truth = times[self.whole]
         self.parameters = work.scaled(key.cell, np.arange(JUDGING, JUDGING + draws)[self.whole])
         self.model: VariationModel = work.model(key)
-        self.conditions = work.conditions(self.table.what.corner, points)
+        self.conditions = work.conditions(self.table, self.nominal)
+        self.baselines = self._fitted()
 
     def figures(self) -> dict[str, object]:
         truth = Moments.of(self.truth, self.nominal)
@@ -121,15 +122,22 @@ class _Judged:
                 OURS: Moments.stacked(corrected(alone, [self.model.corrections(one) for one in self.conditions])),
                 MODEL_ONLY: found[OURS],
             }
-        for baseline in BASELINES:
-            if not baseline.across and not self.work.own:
-                continue
-            whole = baseline.fit(self.model.rows, seed) if baseline.across else None
+        for name, functions in self.baselines.items():
             parts = []
-            for condition, nominal, half in zip(self.conditions, self.nominal, ahead, strict=True):
-                relative = whole or baseline.fit(self.model.rows.at(condition), seed)
+            for relative, condition, nominal, half in zip(functions, self.conditions, self.nominal, ahead, strict=True):
                 parts.append(Moments.of((nominal + half) * np.exp(relative(parameters, condition)) - half, nominal))
-            found[baseline.name] = Moments.stacked(parts)
+            found[name] = Moments.stacked(parts)
+        return found
+
+    def _fitted(self) -> dict[str, list[Relative]]:
+        """What each baseline makes of the rows, point by point."""
+        rows, seed = self.model.rows, self.work.settings.seed
+        found: dict[str, list[Relative]] = {}
+        for baseline in BASELINES:
+            if baseline.across:
+                found[baseline.name] = [baseline.fit(rows, seed)] * len(self.conditions)
+            elif self.work.own:
+                found[baseline.name] = [baseline.fit(rows.at(condition), seed) for condition in self.conditions]
         return found
 
     def _own_rows(self) -> list[Floats]:

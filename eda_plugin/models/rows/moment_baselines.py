@@ -15,20 +15,23 @@ from numpy.typing import NDArray
 from eda_plugin.models.rows.kernel import KernelSettings, fit_process
 from eda_plugin.models.rows.variation import TableRows
 
-__all__ = ["BASELINES", "Baseline"]
+__all__ = ["BASELINES", "Baseline", "Relative"]
 
 Floats = NDArray[np.float64]
+Relative = Callable[[Floats, Floats], Floats]
+"""Logarithms of times over nominal (m, o) of virtual parameters (m, k) at a condition (f,)."""
 _PLAIN = KernelSettings(polynomial=False, directions=0, subset=300, steps=100)
+_MOST = 900  # rows of a Gaussian process: its cost grows with their cube
 _RIDGES = np.geomspace(1e-4, 1e4, 17)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """``fit(rows, seed)`` gives a function of virtual parameters (m, k) and a condition (f,) that gives times over nominal (m, o)."""
+    """``fit(rows, seed)`` learns from rows; ``across`` says of which."""
 
     name: str
     across: bool
-    fit: Callable[[TableRows, int], Callable[[Floats, Floats], Floats]]
+    fit: Callable[[TableRows, int], Relative]
 
 
 def _terms(parameters: Floats, conditions: Floats) -> tuple[Floats, Floats]:
@@ -42,7 +45,7 @@ def _terms(parameters: Floats, conditions: Floats) -> tuple[Floats, Floats]:
     return free, parameters[:, first] * parameters[:, second]
 
 
-def _surface(parameters: Floats, conditions: Floats, y: Floats) -> Callable[[Floats, Floats], Floats]:
+def _surface(parameters: Floats, conditions: Floats, y: Floats) -> Relative:
     """Least squares in the free terms, ridge in those of second order: the penalty that leaves least over where a row is left out."""
     free, second = _terms(parameters, conditions)
     base, _ = np.linalg.qr(free)
@@ -66,26 +69,28 @@ def _surface(parameters: Floats, conditions: Floats, y: Floats) -> Callable[[Flo
     return predicted
 
 
-def _quadratic(rows: TableRows, seed: int) -> Callable[[Floats, Floats], Floats]:  # noqa: ARG001 - one signature for all
+def _quadratic(rows: TableRows, seed: int) -> Relative:  # noqa: ARG001 - one signature for all
     alone = _surface(rows.parameters, np.zeros((len(rows.parameters), 0)), rows.relative)
     return lambda virtual, _: alone(virtual, np.zeros(0))
 
 
-def _quadratic_across(rows: TableRows, seed: int) -> Callable[[Floats, Floats], Floats]:  # noqa: ARG001 - one signature for all
+def _quadratic_across(rows: TableRows, seed: int) -> Relative:  # noqa: ARG001 - one signature for all
     return _surface(rows.parameters, rows.conditions, rows.relative)
 
 
-def _gaussian_process(rows: TableRows, seed: int) -> Callable[[Floats, Floats], Floats]:
+def _gaussian_process(rows: TableRows, seed: int) -> Relative:
     process = fit_process(rows.parameters, rows.relative, seed=seed, settings=_PLAIN)
     return lambda virtual, _: process.predict(virtual)[0]
 
 
-def _gaussian_process_across(rows: TableRows, seed: int) -> Callable[[Floats, Floats], Floats]:
+def _gaussian_process_across(rows: TableRows, seed: int) -> Relative:
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows.times))[:_MOST])
+    rows = rows.taken(chosen)
     process = fit_process(np.hstack([rows.parameters, rows.conditions]), rows.relative, seed=seed, settings=_PLAIN)
     return lambda virtual, here: process.predict(np.hstack([virtual, np.tile(here, (len(virtual), 1))]))[0]
 
 
-def _joint_gaussian(rows: TableRows, seed: int) -> Callable[[Floats, Floats], Floats]:
+def _joint_gaussian(rows: TableRows, seed: int) -> Relative:
     """The Gaussian of parameters and logarithms together, conditioned on the parameters: a regression with what it leaves over."""
     y = rows.relative
     terms = np.hstack([np.ones((len(y), 1)), rows.parameters])
