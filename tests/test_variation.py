@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from eda_plugin.adapters import liberty
 from eda_plugin.adapters.ngspice.arc_rows import ArcBench, simulate_arc
+from eda_plugin.cli.app import app
 from eda_plugin.domain import Arc, Axis, Corner, TableKey
 from eda_plugin.domain.moments import Moments
 from eda_plugin.errors import UserError
@@ -24,7 +25,6 @@ from eda_plugin.models.rows.sensitivity import SensitivitySettings, fit_sensitiv
 from eda_plugin.models.rows.variation import TableRows, VariationModel, corrected, fit_variation, virtual_parameters
 
 Floats = NDArray[np.float64]
-Run = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = SensitivitySettings(subset=120, steps=60)
 PARAMETERS = 4
 
@@ -237,12 +237,22 @@ def test_what_does_not_fit_is_refused(study: Path, typical: Path, tmp_path: Path
         add_variation(study, typical, typical, kept=tmp_path)
 
 
-def test_the_command(study: Path, typical: Path, tmp_path: Path, command: Run, needs_tool: Callable[[str], str]) -> None:
+def test_the_command(study: Path, typical: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs_tool: Callable[[str], str]) -> None:
     """An inverter: tables at its own corner and, from there, at a corner without rows; again nothing is simulated; judged."""
     needs_tool("ngspice")
-    few = ("--rows", "12", "--grid", "2", "--cells", "NOT", "--kept", "rows")
-    done = command("variation", study, typical, "--out", "own", *few)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words: object) -> str:
+        done = CliRunner().invoke(
+            app, ["variation", str(study), *map(str, words), "--rows", "12", "--grid", "2", "--cells", "NOT", "--kept", "rows"]
+        )
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    def kept() -> dict[str, int]:
+        return {file.name: file.stat().st_mtime_ns for file in (tmp_path / "rows").iterdir()}
+
+    command(typical, "--out", "own")
     library = liberty.read(tmp_path / "own" / typical.name, cache=False)
     tables = {key.quantity: library[key] for key in library.keys if key.quantity.startswith("ocv_")}
     assert len(tables) == 20
@@ -250,15 +260,13 @@ def test_the_command(study: Path, typical: Path, tmp_path: Path, command: Run, n
     nominal = library[next(key for key in library.keys if key.cell == "NOT" and key.quantity == "cell_rise")].values
     share = tables["ocv_std_dev_cell_rise"].values / nominal[np.ix_([1, 5], [1, 5])]
     assert ((share > 0.05) & (share < 0.6)).all()
-    before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "rows").iterdir()}
-    assert command("variation", study, typical, "--out", "again", *few).returncode == 0
-    assert {file.name: file.stat().st_mtime_ns for file in (tmp_path / "rows").iterdir()} == before
+    before = kept()
+    command(typical, "--out", "again")
+    assert kept() == before
     assert (tmp_path / "again" / typical.name).read_bytes() == (tmp_path / "own" / typical.name).read_bytes()
     other = typical.with_name("hkmg22_tt_n40C_0v80.lib")
-    done = command("variation", study, other, "--out", "far", "--from", typical, *few, "--json")
-    assert json.loads(done.stdout)["tables"] == 20
-    assert {file.name for file in (tmp_path / "rows").iterdir()} == set(before), "none is simulated there"
-    done = command("variation", study, typical, "--out", "judged", "--judge", "100", *few, "--json")
-    found = json.loads(done.stdout)["judged"]["common"]
+    assert json.loads(command(other, "--out", "far", "--from", typical, "--json"))["tables"] == 20
+    assert kept() == before, "none is simulated there"
+    found = json.loads(command(typical, "--out", "judged", "--judge", "100", "--json"))["judged"]["common"]
     assert found["conditional model"]["delay"]["sigma_pct"] < found["plain moments"]["delay"]["sigma_pct"] / 3
     assert "sign right" in (tmp_path / "judged" / "variation.md").read_text()

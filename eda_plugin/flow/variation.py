@@ -141,7 +141,7 @@ class Variation:
     def conditions(self, table: ArcTable, nominal: Floats) -> Floats:
         """(m, f) of about unit deviation: logarithms of slew and load; where a corner is learnt from others, of nominal delay and
         transition too, and the temperature: how strong the devices are tells more than process and supply by name."""
-        where = np.log(table.points / _UNITS) / _SPREAD
+        where: Floats = np.log(table.points / _UNITS) / _SPREAD
         if self.own:
             return where
         corner = (table.what.corner.temperature - self._temperatures.mean()) / max(float(self._temperatures.std()), _ALIKE)
