@@ -269,4 +269,8 @@ def test_the_command(study: Path, typical: Path, tmp_path: Path, monkeypatch: py
     assert kept() == before, "none is simulated there"
     found = json.loads(command(typical, "--out", "judged", "--judge", "100", "--json"))["judged"]["common"]
     assert found["conditional model"]["delay"]["sigma_pct"] < found["plain moments"]["delay"]["sigma_pct"] / 3
+    part = tmp_path / "judged" / "parts" / "NOT.json"
+    made = part.stat().st_mtime_ns
+    assert json.loads(command(typical, "--out", "judged", "--judge", "100", "--json"))["judged"]["common"] == found
+    assert part.stat().st_mtime_ns == made, "a cell that is finished is not judged again"
     assert "sign right" in (tmp_path / "judged" / "variation.md").read_text()

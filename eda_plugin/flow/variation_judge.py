@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,10 @@ def judge_variation(
     command: str = "",
     told: Told | None = None,
 ) -> dict[str, object]:
-    """Simulate ``draws`` rows at each point of one edge of an arc a cell (rise and fall in turn) and compare; writes variation.json and
-    variation.md into ``out``. Arguments are those of ``add_variation``; the figures are returned.
+    """Simulate ``draws`` rows at each point of one edge of an arc a cell (rise and fall in turn) and compare.
+
+    Writes variation.json and variation.md into ``out``, and keeps there what is finished of a cell until settings or models change.
+    Arguments are those of ``add_variation``; the figures are returned.
 
     ``common``: moments of the model's times at the very draws that were simulated, so that the draws' own sampling error drops out;
     ``independent``: moments over the known law, against the simulated draws with their sampling error.
@@ -59,24 +62,53 @@ def judge_variation(
     here, *others = liberty.read_many([library, *sources], workers=1)
     work = Variation(RowStore(Path(study)), here, settings, sources=others, kept=Path(kept), told=told)
     cells: dict[str, object] = {}
+    parts = Path(out) / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
     for cell in work.cells:
         edge = ("rise", "fall")[work.store.study.cells.index(cell) % 2]
         keys = [key for key in work.keys(cell) if edge_of(key.quantity) == edge]
         if not keys:
             raise UserError(f"{here.name}: cell {cell} has no {edge} delay")
-        cells[cell] = _Judged(work, keys[0], draws).figures()
-        if told is not None:
-            told(f"{cell}: judged")
+        path, mark = parts / f"{cell}.json", _mark(work, keys[0], draws)
+        found = _kept(path, mark)
+        if found is None:
+            found = plain(_Judged(work, keys[0], draws).figures())
+            with replace_atomically(path) as part:
+                part.write_text(json.dumps({"mark": mark, "figures": found}) + "\n", encoding="utf-8")
+            if told is not None:
+                told(f"{cell}: judged")
+        cells[cell] = found
     facts: dict[str, object] = {
         "version": eda_plugin.__version__, "command": command, "corner": str(here.corner), "sources": [str(one.corner) for one in others],
-        "draws": draws, "settings": asdict(settings), "cells": plain(cells),
+        "draws": draws, "settings": asdict(settings), "cells": cells,
     }  # fmt: skip
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     with replace_atomically(folder / "variation.json") as part:
         part.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     write_report(facts, folder)
     return facts
+
+
+def _mark(work: Variation, key: TableKey, draws: int) -> str:
+    """Fingerprint of what a cell's figures are made from; rows are told by their arcs, law and simulator's settings."""
+    settings = replace(work.settings, cells=(), workers=1)
+    corners = [arc_table(library, key, settings.grid) for library in (work.library, *work.sources)]
+    digest = hashlib.sha256(repr((settings, draws, work.own, [work.store.mark(one.what) for one in corners])).encode())
+    for one in corners:
+        digest.update(one.points.tobytes() + one.nominal.tobytes())
+    for file in sorted((Path(eda_plugin.__file__).parent / "models" / "rows").glob("*.py")):
+        if file.stem in ("kernel", "moment_baselines", "sensitivity", "variation"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _kept(path: Path, mark: str) -> object:
+    """The figures of a finished cell, or None."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found["figures"] if isinstance(found, dict) and found.get("mark") == mark else None
 
 
 class _Judged:

@@ -77,8 +77,8 @@ class ArcRowStore:
 
     def rows(self, what: ArcEdge, asked: Asked, *, workers: int = 1, told: Callable[[str], None] | None = None) -> Floats:
         """Delay and transition (n, 2) in s, NaN where there is none; what is not kept yet is simulated, and kept piece by piece."""
-        bench = replace(self.study.bench(what.arc.cell), step=STEP)
-        mark = self._mark(what, bench)
+        bench = self._bench(what)
+        mark = self.mark(what)
         known = self._known(mark)
         keys = _keys(asked)
         lacking = [place for place, key in enumerate(keys) if key not in known]
@@ -93,8 +93,12 @@ class ArcRowStore:
                 told(f"{what}: {begin + len(part)} of {len(lacking)} rows")
         return np.array([known[key] for key in keys], dtype=np.float64).reshape(len(keys), 2)
 
-    def _mark(self, what: ArcEdge, bench: RowBench) -> str:
+    def _bench(self, what: ArcEdge) -> RowBench:
+        return replace(self.study.bench(what.arc.cell), step=STEP)
+
+    def mark(self, what: ArcEdge) -> str:
         """Beginning of the names of an arc's files: readable, and a fingerprint of all that the rows depend on."""
+        bench = self._bench(what)
         try:
             texts = [path.read_bytes() for path in (bench.netlists, bench.models)]
         except OSError as error:
