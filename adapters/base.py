@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from eda_plugin.domain import Corner, Library
+from eda_plugin.farm import Farm
 
 __all__ = ["Format", "ReadOptions", "WriteOptions"]
 
@@ -18,13 +19,14 @@ class ReadOptions:
 
     ``corners``: the corner of a file, by path, where the user states it. ``mapping``: the TOML file that says what the measures of
     simulation results are. ``workers``: processes to read with, ``None`` for as many as there are; the result never depends on it.
-    ``cache``: whether a format that keeps what it has read may take it from there.
+    ``cache``: whether a format that keeps what it has read may take it from there. ``farm``: where files may be read, many at once.
     """
 
     corners: Mapping[Path, Corner] = field(default_factory=dict)
     mapping: Path | None = None
     workers: int | None = None
     cache: bool = True
+    farm: Farm | None = None
 
 
 @dataclass(frozen=True)

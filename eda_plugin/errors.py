@@ -16,6 +16,16 @@ class EdaPluginError(Exception):
 
     exit_status = 1
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that an error of a worker reaches us as it is, whatever its constructor takes."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[EdaPluginError], args: tuple[object, ...], state: dict[str, object]) -> EdaPluginError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class UserError(EdaPluginError, ValueError):
     """The input or the request is wrong; the text says what to change. Exit status 2."""

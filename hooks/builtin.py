@@ -110,7 +110,9 @@ def choose_simulations(
 def _read_liberty(paths: Sequence[Path], options: ReadOptions) -> Sequence[Library]:
     from eda_plugin.adapters import liberty
 
-    return liberty.read_many(paths, corners=[options.corners.get(path) for path in paths], workers=options.workers, cache=options.cache)
+    return liberty.read_many(
+        paths, corners=[options.corners.get(path) for path in paths], workers=options.workers, cache=options.cache, farm=options.farm
+    )
 
 
 def _write_liberty(library: Library, out: Path, options: WriteOptions) -> None:

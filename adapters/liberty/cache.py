@@ -24,7 +24,7 @@ from eda_plugin.domain import Axis, Cell, Corner, FlipFlop, Header, Library, Ori
 from eda_plugin.errors import UserError
 from eda_plugin.files import replace_atomically
 
-__all__ = ["Store", "user_folder"]
+__all__ = ["Store", "packed", "user_folder"]
 
 _FORM = 3  # to be raised with every change of what the reader makes of a text
 _LIMIT = 4 << 30
@@ -90,17 +90,14 @@ class Store:
 
     def save(self, entry: Path, library: Library, told: Corner | None, uninterpreted: Mapping[str, int]) -> None:
         """Keep a library; ``told`` is the corner that its file states, whatever corner it was read for."""
-        import pyarrow as pa
+        self.keep(entry, packed(library, told, uninterpreted))
 
-        meta, arrays = _to_parts(library, told)
-        columns = [pa.LargeListArray.from_arrays(pa.array([0, len(array)], pa.int64()), pa.array(array)) for array in arrays.values()]
-        table = pa.Table.from_arrays(columns, names=list(arrays)).replace_schema_metadata(
-            {"library": json.dumps(meta), "uninterpreted": json.dumps(dict(uninterpreted))}
-        )
+    def keep(self, entry: Path, data: bytes) -> None:
+        """Keep what ``packed`` made."""
         with contextlib.suppress(OSError, UserError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with replace_atomically(entry) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table)
+            with replace_atomically(entry) as part:
+                part.write_bytes(data)
             self._prune()
 
     def _prune(self) -> None:
@@ -112,6 +109,21 @@ class Store:
                 return
             found.unlink(missing_ok=True)
             excess -= size
+
+
+def packed(library: Library, told: Corner | None, uninterpreted: Mapping[str, int]) -> bytes:
+    """A library as the file in which a store keeps it: see ``Store.save``."""
+    import pyarrow as pa
+
+    meta, arrays = _to_parts(library, told)
+    columns = [pa.LargeListArray.from_arrays(pa.array([0, len(array)], pa.int64()), pa.array(array)) for array in arrays.values()]
+    table = pa.Table.from_arrays(columns, names=list(arrays)).replace_schema_metadata(
+        {"library": json.dumps(meta), "uninterpreted": json.dumps(dict(uninterpreted))}
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
 
 
 def _to_parts(library: Library, told: Corner | None) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from eda_plugin.adapters.liberty.cache import Store
+from eda_plugin.adapters.liberty.cache import Store, packed
 from eda_plugin.adapters.liberty.corner_text import stated_corner
 from eda_plugin.adapters.liberty.document import open_document
 from eda_plugin.domain import Corner, Library
 from eda_plugin.errors import EdaPluginError, UserError
+from eda_plugin.farm import Farm, Lost, Processes, cores, each
 
-__all__ = ["read", "read_many", "uninterpreted", "warm"]
+__all__ = ["parsed", "read", "read_many", "uninterpreted"]
 
 SMALL = 1 << 20
 """Bytes below which starting processes costs more than they save, unless the caller asks for them."""
@@ -55,65 +53,57 @@ def read_many(
     corners: Sequence[Corner | None] | None = None,
     workers: int | None = None,
     cache: bool = True,
+    farm: Farm | None = None,
 ) -> list[Library]:
     """Read libraries, in the order given; ``corners``, where given, is as long as ``paths``.
 
-    ``workers`` processes (by default one a core, no more than files) read what is not in the cache; the result does not depend on how many.
-    Each hands its arrays over in an Arrow file, so that a caller's script needs no ``__main__`` guard.
+    ``farm``, by default ``workers`` processes (one a core, no more than files), reads what is not in the cache; the result does not depend
+    on it. On a cluster the files must have the same names as here.
     """
     wanted = list(corners) if corners is not None else [None] * len(paths)
     if len(wanted) != len(paths):
         raise UserError(f"{len(paths)} libraries and {len(wanted)} corners; give one corner, or None, for each library")
     if cache:
-        return _read_many(Store(), paths, wanted, workers)
+        return _read_many(Store(), paths, wanted, workers, farm)
     with tempfile.TemporaryDirectory(prefix="eda_plugin_") as folder:
-        return _read_many(Store(Path(folder)), paths, wanted, workers)
+        return _read_many(Store(Path(folder)), paths, wanted, workers, farm)
 
 
-def _read_many(store: Store, paths: Sequence[str | Path], corners: Sequence[Corner | None], workers: int | None) -> list[Library]:
+def _read_many(
+    store: Store, paths: Sequence[str | Path], corners: Sequence[Corner | None], workers: int | None, farm: Farm | None
+) -> list[Library]:
     new = [path for path in paths if not store.entry(path).exists()]
     small = sum(Path(path).stat().st_size for path in new) < SMALL
-    count = min(len(new), workers or (1 if small else _cores()))
-    if count > 1 and sys.executable:
-        _warm_apart(store, new, count)
+    count = min(len(new), workers or (1 if small else farm.width if farm else cores()))
+    if count > 1 and farm is not None:
+        _read_apart(store, new, farm, count)
+    elif count > 1:
+        own = Processes(count)
+        try:
+            _read_apart(store, new, own, count)
+        finally:
+            own.close()
     return [_read(store, path, corner) for path, corner in zip(paths, corners, strict=True)]
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _read_apart(store: Store, paths: Sequence[str | Path], farm: Farm, count: int) -> None:
+    """Let a farm read files for the store, the largest first. What it can't read is left to the caller, who reads it and reports why."""
+    ordered = [str(Path(path).resolve()) for _, path in sorted(((Path(path).stat().st_size, str(path)) for path in paths), reverse=True)]
+
+    def keep(number: int, data: bytes | Lost | None) -> None:
+        if isinstance(data, bytes):
+            store.keep(store.entry(ordered[number]), data)
+
+    each(farm, parsed, ordered, ordered, keep, count)
 
 
-def _warm_apart(store: Store, paths: Sequence[str | Path], count: int) -> None:
-    """Let processes read the files into the store, the large ones first, each to the process with the least to do."""
-    shares: list[tuple[int, list[str]]] = [(0, []) for _ in range(count)]
-    for size, path in sorted(((Path(path).stat().st_size, str(path)) for path in paths), reverse=True):
-        least = min(range(count), key=lambda place: shares[place][0])
-        shares[least] = (shares[least][0] + size, [*shares[least][1], path])
-    code = "import sys; from eda_plugin.adapters.liberty.reading import warm; warm(*sys.argv[1:])"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in sys.path if part), "OMP_NUM_THREADS": "1"}
-    running: list[subprocess.Popen[bytes]] = []
+def parsed(path: str) -> bytes | None:
+    """A file as the store keeps it; ``None`` where it cannot be read, or its bytes alone don't say what it holds."""
     try:
-        for _, share in shares:
-            command = [sys.executable, "-P", "-c", code, str(store.folder.parent), *share]
-            quiet = subprocess.DEVNULL
-            running.append(subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet))
-        for process in running:
-            process.wait()
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-
-
-def warm(folder: str, *paths: str) -> None:
-    """Read files into a store. A file that cannot be read is left to the caller, who reads it again and reports the error."""
-    store = Store(Path(folder))
-    for path in paths:
-        try:
-            document = open_document(path)
-            if not document.source.includes:
-                told = stated_corner(document)
-                library = document.library(told or Corner("unknown", 1.0, 25.0))
-                store.save(store.entry(path), library, told, document.uninterpreted())
-        except EdaPluginError:
-            continue
+        document = open_document(path)
+        if document.source.includes:
+            return None
+        told = stated_corner(document)
+        return packed(document.library(told or Corner("unknown", 1.0, 25.0)), told, document.uninterpreted())
+    except EdaPluginError:
+        return None

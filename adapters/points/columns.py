@@ -6,7 +6,7 @@ import contextlib
 import csv
 import gzip
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from eda_plugin.errors import InternalError, ParseError, UserError
 from eda_plugin.files import replace_atomically
 
-__all__ = ["KEY", "csv_rows", "in_unit", "is_parquet", "numbers", "read_table", "refuse", "texts", "write_table"]
+__all__ = ["KEY", "csv_rows", "in_unit", "is_parquet", "numbers", "read_table", "refuse", "texts", "write_parts", "write_table"]
 
 KEY = ("cell", "pin", "related_pin", "timing_type", "timing_sense", "when")
 
@@ -184,6 +184,25 @@ def write_table(table: pa.Table, path: str | Path) -> None:
             part.write_bytes(gzip.compress(data, 6, mtime=0) if target.suffix.lower() == ".gz" else data)
         else:
             raise UserError(f"cannot write {target}: unknown ending {target.suffix!r}; expected .csv, .csv.gz or .parquet")
+
+
+def write_parts(tables: Iterable[pa.Table], path: str | Path) -> None:
+    """As ``write_table`` for tables that are one behind the other: only one of them is in memory."""
+    target, writer = Path(path), None
+    with replace_atomically(target) as part, contextlib.ExitStack() as stack:
+        if is_parquet(target):
+            for table in tables:
+                if writer is None:
+                    writer = stack.enter_context(pyarrow.parquet.ParquetWriter(part, table.schema, compression="zstd"))
+                writer.write_table(table)
+            return
+        if not target.name.lower().endswith((".csv", ".csv.gz")):
+            raise UserError(f"cannot write {target}: unknown ending {target.suffix!r}; expected .csv, .csv.gz or .parquet")
+        file = stack.enter_context(part.open("wb"))
+        out = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0)) if target.suffix.lower() == ".gz" else file
+        for number, table in enumerate(tables):
+            out.write(b"" if number else (",".join(table.column_names) + "\n").encode())
+            out.write(csv_rows(table))
 
 
 def csv_rows(table: pa.Table) -> bytes:

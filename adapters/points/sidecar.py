@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from eda_plugin.adapters.points.columns import KEY, in_unit, read_table, write_table
+from eda_plugin.adapters.points.columns import KEY, in_unit, read_table, write_parts, write_table
 from eda_plugin.data.columnar import coordinates, place_columns, repeated
 from eda_plugin.domain import Library, Origin, TableKey
 from eda_plugin.domain.quantity import TIMING
@@ -17,6 +17,8 @@ from eda_plugin.errors import UserError
 
 __all__ = ["attach", "read_values", "write_intervals", "write_values"]
 
+PART = 1 << 20
+"""Values above which a table is written in parts of that size."""
 _WORDS = pa.array([origin.name.lower() for origin in Origin])
 _VALUES = (*KEY, "quantity", "nth", "position", "index_1", "index_2", "index_3", "value", "lower", "upper", "unit", "origin")
 
@@ -43,6 +45,15 @@ def write_values(library: Library, path: str | Path) -> None:
     ``index_1`` to ``index_3``, ``value``, ``lower``, ``upper`` (all SI, in ``unit``; null where there is none) and ``origin`` in a word:
     measured, filled, predicted, copied, repaired, missing, refused. A refused value is null: its interval says why.
     """
+    begins = np.flatnonzero(np.diff(library.start[:-1] // PART, prepend=-1)).tolist()  # the tables with which a part begins
+    if len(begins) <= 1:
+        write_table(_value_table(library), path)
+    else:
+        parts = zip(begins, [*begins[1:], len(library)], strict=True)
+        write_parts((_value_table(library.take(np.arange(begin, end))) for begin, end in parts), path)
+
+
+def _value_table(library: Library) -> pa.Table:
     columns = place_columns(library)
     unit = columns.pop("unit")
     shown = np.where(library.origin == Origin.REFUSED, np.nan, library.values)
@@ -50,7 +61,7 @@ def write_values(library: Library, path: str | Path) -> None:
         columns[name] = pa.nulls(len(library.values), pa.float64()) if values is None else pa.array(values, from_pandas=True)
     columns["unit"] = unit
     columns["origin"] = pa.DictionaryArray.from_arrays(pa.array(library.origin.astype(np.int32)), _WORDS)
-    write_table(pa.table(columns), path)
+    return pa.table(columns)
 
 
 def read_values(path: str | Path) -> pa.Table:

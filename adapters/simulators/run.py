@@ -1,8 +1,8 @@
 """One call of a simulator in a folder of its own, which tells by itself how it ended, whatever becomes of us.
 
-A folder holds the decks and ``run.json`` (what is simulated); the call leaves ``started``, ``pid``, ``stdout``, ``stderr`` and, renamed
-into place at the end, ``status``. As long as a process of the call lives, ``lock`` is locked: so a later run of ours knows a simulation
-that is still under way from one that died, waits for it, and takes its results.
+A folder holds the decks and ``run.json`` (what is simulated); the call leaves ``host`` (on which machine), ``started``, ``pid``,
+``stdout``, ``stderr`` and, renamed into place at the end, ``status``. As long as a process of the call lives, ``lock`` is locked: so a
+later run of ours knows a simulation that is still under way from one that died, waits for it, and takes its results.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -69,11 +70,13 @@ class Command:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a call ended: ``problem`` is empty where it ended well; ``absent`` where there was no such command."""
+    """How a call ended: ``problem`` is empty where it ended well; ``absent`` where there was no such command; ``lost`` where it
+    went down with the machine, or with the worker, that it ran on."""
 
     problem: str
     seconds: float
     absent: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,11 @@ class Run:
     def started(self) -> bool:
         """Whether the simulator was called at all."""
         return (self.folder / "started").exists()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the call left no word of its end."""
+        return not (self.folder / "status").exists()
 
     def ending(self, seconds: float, limit: str = "") -> Ending:
         """How the call ended, by what it left; ``limit`` where it was ended by us."""
@@ -158,6 +166,7 @@ class Launcher:
             with self._guard:
                 if self.stopped:
                     return Ending("stopped", 0.0)
+                (run.folder / "host").write_text(platform.node(), encoding="utf-8")
                 process = subprocess.Popen(
                     ["/bin/sh", "-c", _SCRIPT, "sh", *self.command.words(run.folder / deck)],
                     cwd=run.folder,
@@ -205,11 +214,21 @@ def adopt(runs: Sequence[Run], timeout: float) -> None:
             while not _free(lock.fileno()):
                 if time.time() > end:
                     last = last or time.monotonic() + _PATIENCE
+                    if not _is_here(run.folder):
+                        break
                     with contextlib.suppress(OSError, ValueError):
                         _kill(int((run.folder / "pid").read_text(encoding="ascii")))
                     if time.monotonic() > last:
                         break
                 time.sleep(_POLL)
+
+
+def _is_here(folder: Path) -> bool:
+    """Whether the call was made on this machine: a process of that number elsewhere is another's."""
+    try:
+        return (folder / "host").read_text(encoding="utf-8") == platform.node()
+    except OSError:
+        return True
 
 
 def _free(handle: int) -> bool:

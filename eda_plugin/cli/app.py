@@ -16,7 +16,7 @@ import click
 
 from eda_plugin import __version__
 from eda_plugin.cli import commands
-from eda_plugin.cli.settings import CONFIG, Settings, from_environment, origin_of, read_settings
+from eda_plugin.cli.settings import CLUSTER, CONFIG, Settings, from_environment, origin_of, read_settings
 from eda_plugin.errors import EdaPluginError
 from eda_plugin.hooks.manager import Plugins
 
@@ -47,6 +47,7 @@ class PluginGroup(click.Group):
             for name, command in self.commands.items():
                 from_environment(command, name)
             if settings:
+                ctx.meta[CLUSTER] = settings.cluster
                 ctx.default_map = settings.default_map(self.commands)
             ctx.obj = plugins
 

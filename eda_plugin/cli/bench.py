@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from eda_plugin.cli.options import PATH, as_json, session_of, without_cache
+from eda_plugin.cli.options import PATH, as_json, clustered, session_of, without_cache
 from eda_plugin.cli.recorded import note, recorded
 
 __all__ = ["bench"]
@@ -22,7 +22,8 @@ __all__ = ["bench"]
 @click.option("--budget", "budgets", multiple=True, metavar="SHARE", help="Simulations to buy.  [default: those of the case]")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Model, options of fill behind: auto+no-diffusion.  [default: all]")
 @click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Results; what is finished there is not run again.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Fills that run at once.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Fills that run at once.  [default: 1, or all that the cluster does]")
+@clustered
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same figures.")
 @click.option("--corners", type=PATH, metavar="TABLE.csv", help="Corners: columns file, process, voltage, temperature.")
 @click.option("--check-leakage", is_flag=True, help="Watch every file that plans and fills open: none may be the target's truth.")
@@ -39,7 +40,8 @@ def bench(
     budgets: tuple[str, ...],
     models: tuple[str, ...],
     out: Path,
-    jobs: int,
+    jobs: int | None,
+    cluster: str,
     seed: int,
     corners: Path | None,
     check_leakage: bool,
@@ -59,6 +61,8 @@ def bench(
     from eda_plugin.domain import Corner
     from eda_plugin.errors import FindingsError
 
+    local = cluster == "local"
+    session = session_of(quiet=quiet, cache=not no_cache, cluster=cluster, workers=jobs or (1 if local else None))
     settings = flow.BenchSettings(
         cases=cases,
         models=models,
@@ -66,13 +70,12 @@ def bench(
         anchors=tuple(map(Corner.parse, anchors)),
         budgets=budgets,
         seed=seed,
-        workers=jobs,
+        workers=jobs or session.farm.width,
         corners=corners,
         check_leakage=check_leakage,
         joint=joint,
         keep=keep,
     )
-    session = session_of(quiet=quiet, cache=not no_cache)
     told = None if quiet or json_ else _tell
     result = flow.bench(libraries, out, settings, session=session, told=told)
     note({f"{row['case']} {row['target']} {row['budget']} {row['model']}": row.get("score", "failed") for row in result.rows}, result.files)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eda_plugin.cli.options import PATH, as_json, session_of, without_cache
+from eda_plugin.cli.options import PATH, as_json, clustered, session_of, without_cache
 from eda_plugin.cli.recorded import note, recorded
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def simulates(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--timeout", type=click.FloatRange(min=0, min_open=True), default=300.0, show_default=True, help="Of a call, in seconds."
         ),
-        click.option("--jobs", type=click.IntRange(min=1), default=None, help="Calls at once.  [default: one a core]"),
+        click.option(
+            "--jobs", type=click.IntRange(min=1), default=None, help="Calls at once.  [default: one a core, or all that the cluster does]"
+        ),
         click.option(
             "--command",
             "simulate_with",
@@ -78,6 +80,7 @@ def simulates(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--work", type=PATH, metavar="DIR", help="Journal of what is simulated, and failed runs.  [default: MEASURED.work]")
 @click.option("--failures", type=PATH, metavar="OUT.csv", help="What has no answer, and why.  [default: MEASURED.failures.csv]")
 @click.option("-o", "--output", type=PATH, required=True, metavar="MEASURED", help="The plan with delay and transition: .csv or .parquet.")
+@clustered
 @without_cache
 @click.option("--quiet", is_flag=True, help="Show no progress and no summary.")
 @as_json
@@ -89,6 +92,7 @@ def characterize(
     work: Path | None,
     failures: Path | None,
     output: Path,
+    cluster: str,
     no_cache: bool,
     quiet: bool,
     json_: bool,
@@ -104,7 +108,7 @@ def characterize(
     from eda_plugin.cli.show import print_json, written
 
     settings = replace(simulation, work=work or output.with_name(f"{output.name}.work"))
-    session = session_of(quiet=quiet, cache=not no_cache)
+    session = session_of(quiet=quiet, cache=not no_cache, cluster=cluster)
     done = flow.characterize(plan_, target, settings, template=template, session=session)
     told = failures or output.with_name(f"{output.name}.failures.csv")
     files = done.write(output, failures=told)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from eda_plugin.cli.settings import CLUSTER
 from eda_plugin.hooks.manager import Plugins
 
 if TYPE_CHECKING:
     from eda_plugin.domain import Library
     from eda_plugin.flow import Session
 
-__all__ = ["PATH", "SHARE", "Inputs", "as_json", "fits", "needs_target", "reads", "session_of", "without_cache"]
+__all__ = ["PATH", "SHARE", "Inputs", "as_json", "clustered", "fits", "needs_target", "reads", "session_of", "without_cache"]
 
 PATH = click.Path(path_type=Path)
 
@@ -59,6 +60,13 @@ class Inputs:
         return flow.read(self.paths, corners=self.corners, mapping=self.mapping, workers=self.workers, session=self.session)
 
 
+clustered = click.option(
+    "--cluster",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help="Where work is done: local, tcp://HOST:PORT (a Dask scheduler), lsf, slurm, sge, pbs.",
+)
 without_cache = click.option("--no-cache", is_flag=True, help="Read every file anew, and keep nothing of it.")
 
 
@@ -72,17 +80,19 @@ def reads(name: str, *, required: bool = True) -> Callable[[Callable[..., None]]
             corners: Path | None,
             mapping: Path | None,
             workers: int | None,
+            cluster: str,
             no_cache: bool,
             quiet: bool,
             **rest: object,
         ) -> None:
-            session = session_of(quiet=quiet, cache=not no_cache)
+            session = session_of(quiet=quiet, cache=not no_cache, cluster=cluster, workers=workers)
             command(inputs=Inputs(paths, corners, mapping, workers, quiet, session), **rest)
 
         for option in (
             click.option("--quiet", is_flag=True, help="Show no progress and no summary."),
             without_cache,
-            click.option("--workers", type=click.IntRange(min=1), help="Processes to read with.  [default: one a core]"),
+            clustered,
+            click.option("--workers", type=click.IntRange(min=1), help="Processes to work with.  [default: one a core]"),
             click.option("--mapping", type=PATH, metavar="MAP.toml", help="What the measures of HSPICE measure files are."),
             click.option("--corners", type=PATH, metavar="TABLE.csv", help="Corners: columns file, process, voltage, temperature."),
             click.argument("paths", nargs=-1, type=PATH, required=required, metavar=f"{name}..."),
@@ -126,17 +136,24 @@ def fits(command: F) -> F:
 as_json = click.option("--json", "json_", is_flag=True, help="Print a machine-readable summary on standard output.")
 
 
-def session_of(*, quiet: bool, cache: bool = True) -> Session:
-    """The run's session: plugins of the command line, progress on a terminal, warnings on standard error."""
+def session_of(*, quiet: bool, cache: bool = True, cluster: str = "local", workers: int | None = None) -> Session:
+    """The run's session: plugins of the command line, progress on a terminal, warnings on standard error, the farm until the command ends.
+
+    The options of a batch system are those of the settings file.
+    """
     from eda_plugin.cli.recorded import recording
     from eda_plugin.cli.show import progress
+    from eda_plugin.farm import BATCH, open_farm
     from eda_plugin.flow import Session
 
-    plugins = click.get_current_context().find_object(Plugins)
+    ctx = click.get_current_context()
+    plugins = ctx.find_object(Plugins)
     if plugins is None:
         raise click.UsageError("the command runs within eda-plugin only")
     shown, tell = progress(quiet=quiet), lambda text: click.echo(f"warning: {text}", err=True)
     record = recording()
     if record is not None:
         shown, tell = record.progress(shown), record.warn(tell)
-    return Session(plugins, shown, tell, cache)
+    farm = open_farm(cluster, workers=workers, options=ctx.meta.get(CLUSTER) if cluster in BATCH else None)
+    ctx.call_on_close(farm.close)
+    return Session(plugins, shown, tell, cache, farm)

@@ -9,7 +9,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ CONFIG = "eda_plugin.toml"
 
 COMMON = "defaults"
 """Table of what holds for every command that has such an option."""
+CLUSTER = "cluster"
+"""Table of what a batch system is asked for, where --cluster names one."""
 
 
 def option_names(command: click.Command) -> dict[str, click.Option]:
@@ -66,11 +68,12 @@ def origin_of(error: click.BadParameter) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a settings file says: ``disabled`` names plugins to leave out, ``tables`` hold options by command."""
+    """What a settings file says: ``disabled`` names plugins to leave out, ``tables`` hold options by command, ``cluster`` those of jobs."""
 
     path: Path
     disabled: tuple[str, ...]
     tables: Mapping[str, Mapping[str, object]]
+    cluster: Mapping[str, object] = field(default_factory=dict)
 
     def default_map(self, commands: Mapping[str, click.Command]) -> dict[str, dict[str, object]]:
         """Click's defaults by command. Raises ``UserError`` for what names no command or option, or has no value for it."""
@@ -102,7 +105,7 @@ def read_settings(path: Path) -> Settings:
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise UserError(f"{path}: {name} stands outside a table; expected [{COMMON}] or a command's table, such as [fill], above it")
-    return Settings(path, tuple(disabled), tables)
+    return Settings(path, tuple(disabled), tables, tables.pop(CLUSTER, {}))
 
 
 def _read(path: Path) -> dict[str, Any]:

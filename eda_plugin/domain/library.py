@@ -6,7 +6,7 @@ A foundry library holds a million numbers in ten thousand tables, so tables are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -107,6 +107,15 @@ class Library:
     cells: tuple[Cell, ...] = ()
     source: str = ""
 
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing that can be made anew: what is sent to another process is the fields alone."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
     def __post_init__(self) -> None:
         for name in ("axis", "values", "origin", "lower", "upper"):
             array = getattr(self, name)
@@ -184,6 +193,41 @@ class Library:
             lower=lower,
             upper=upper,
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Library], first: Sequence[TableKey] = ()) -> Library:
+        """The tables of several libraries of one corner, no table in two of them: those of the keys ``first`` in that order, where they
+        are there, then the others as they come. All else is the first part's, but cells, which are everyone's."""
+        pool: dict[tuple[str, bytes], int] = {}
+        axes: list[Axis] = []
+        rows = []
+        for part in parts:
+            places = []
+            for axis in part.axes:
+                token = (axis.variable, axis.values.tobytes())
+                if token not in pool:
+                    pool[token] = len(axes)
+                    axes.append(axis)
+                places.append(pool[token])
+            rows.append(np.array([*places, -1], dtype=np.int32)[part.axis])
+        bounds = [
+            np.concatenate([getattr(part, name) for part in parts]) if all(getattr(part, name) is not None for part in parts) else None
+            for name in ("lower", "upper")
+        ]
+        whole = replace(
+            parts[0],
+            keys=tuple(key for part in parts for key in part.keys),
+            axes=tuple(axes),
+            axis=np.concatenate(rows),
+            values=np.concatenate([part.values for part in parts]),
+            origin=np.concatenate([part.origin for part in parts]),
+            lower=bounds[0],
+            upper=bounds[1],
+            cells=tuple(cell for part in parts for cell in part.cells),
+        )
+        wanted = {key: place for place, key in enumerate(first)}
+        order = np.argsort([wanted.get(key, len(wanted)) for key in whole.keys], kind="stable")
+        return whole if (order == np.arange(len(order))).all() else whole.take(order)
 
     @classmethod
     def from_tables(

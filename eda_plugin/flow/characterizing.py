@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 
 from eda_plugin.domain import Corner, Library, Points
 from eda_plugin.errors import UserError
+from eda_plugin.farm import Farm, cores
 from eda_plugin.flow.inputs import check_measured, load_first, read_points
 from eda_plugin.flow.outputs import write_all
 from eda_plugin.flow.planning import template_for
@@ -35,8 +35,9 @@ class SimulationSettings:
     """How simulations are run.
 
     ``netlists``: file or folder with a ``.subckt`` a cell; ``models``: SPICE file, or TOML (docs/characterize.md). ``command``: template
-    with ``{deck}``, the simulator's own by default. ``jobs`` calls at once (0: one a core), each of up to ``batch`` simulations and at most
-    ``timeout`` s; ``retries`` further attempts where one fails. ``version``: of the simulator, which is asked for it where this is empty.
+    with ``{deck}``, the simulator's own by default. ``jobs`` calls at once (0: one a core, or all that the cluster does), each of up to
+    ``batch`` simulations and at most ``timeout`` s; ``retries`` further attempts where one fails. ``version``: of the simulator, which is
+    asked for it where this is empty.
     ``work``: folder of the journal and of what failed; without one nothing is kept.
     """
 
@@ -145,7 +146,7 @@ def characterize(
         check_measured(points, blank)
         work = Path(settings.work or stack.enter_context(tempfile.TemporaryDirectory(prefix="eda_plugin_")))
         questions, reasons, circuit = _questions(points, blank, corner, settings)
-        bank, version = _open(circuit, settings, work, stack)
+        bank, version = _open(circuit, settings, work, stack, session.farm)
         answers, reused = _answers(questions, bank, version, session)
         delay, transition = np.full((2, len(points)), np.nan)
         failures = []
@@ -209,21 +210,23 @@ def _where(points: Points, place: int, load_first: bool) -> str:
     return f"slew {slew:g} s, load {load:g} F"
 
 
-def _open(circuit: Circuit, settings: SimulationSettings, work: Path, stack: ExitStack) -> tuple[Bank, str]:
+def _open(circuit: Circuit, settings: SimulationSettings, work: Path, stack: ExitStack, farm: Farm) -> tuple[Bank, str]:
     """The journal in ``work``, what an earlier run left there taken over, and the simulator's version."""
     from eda_plugin.adapters.simulators import Command, Launcher, simulator
+    from eda_plugin.flow.farmed import FarLauncher
     from eda_plugin.flow.journal import Journal
     from eda_plugin.flow.simulating import RUNS, Bank, harvest
 
     chosen = simulator(settings.simulator)
-    launcher = Launcher(Command(settings.command or chosen.command), settings.timeout)
+    command = Command(settings.command or chosen.command)
+    launcher = FarLauncher(command, settings.timeout, farm) if farm.elsewhere else Launcher(command, settings.timeout)
     try:
         (work / RUNS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make the work folder {work}: {error.strerror or error}") from error
     journal = stack.enter_context(Journal(work / "journal.jsonl"))
     harvest(journal, work, settings.timeout)
-    jobs = settings.jobs or os.cpu_count() or 1
+    jobs = settings.jobs or (farm.width if farm.elsewhere else cores())
     bank = Bank(chosen, circuit, journal, launcher, work.resolve(), settings.retries, settings.batch, jobs)
     return bank, settings.version or bank.ask_version()
 

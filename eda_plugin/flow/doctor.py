@@ -29,6 +29,7 @@ _EXTRAS = {
     "plots": "plots of bench",
     "raw": "raw waveforms through spicelib",
     "query": "SQL over libraries",
+    "farm": "--cluster: Dask and batch systems",
     "fuzz": "fuzzing the readers",
     "onnx": "predictors as ONNX",
     "skops": "predictors as skops",

@@ -16,6 +16,7 @@ from eda_plugin.adapters.base import WriteOptions
 from eda_plugin.config import FillSettings, GuardBand
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.errors import FindingsError, UserError
+from eda_plugin.flow.blocks import blocks_of, fill_blocks
 from eda_plugin.flow.heard import Heard
 from eda_plugin.flow.inputs import check_anchors, check_measured, load_first, read_points, simulations
 from eda_plugin.flow.outputs import Output, plain, write_all
@@ -175,6 +176,7 @@ def fill(
         settings = replace(settings, interval=guard.interval)
     if max_interval is not None and not max_interval > 0:
         raise UserError(f"the widest interval is {max_interval}; expected a positive share, such as 0.05")
+    from eda_plugin.qa.gate import gate
     from eda_plugin.qa.report import origin_counts
 
     with session.errors_told():
@@ -189,8 +191,15 @@ def fill(
             check_measured(points, blank)
         model = session.plugins.models.get(settings.model)
         session.plugins.before_fit(anchors, blank, corner, points, settings)
-        filled = model.fill(anchors, blank, corner, points, settings, Heard(session.progress, session.plugins.fit_step))
-        library, findings = _gate(filled.library, anchors, blank, strict=strict)
+        number = blocks_of(blank, anchors)
+        filled: FilledCorner
+        if any(number.values()):
+            filled = blocks = fill_blocks(number, anchors, blank, corner, points, settings, session)
+            library, findings = _passed(blocks.library, blocks.findings, strict=strict)
+        else:
+            filled = model.fill(anchors, blank, corner, points, settings, Heard(session.progress, session.plugins.fit_step))
+            result = gate(filled.library, anchors, blank)
+            library, findings = _passed(result.library, result.findings, strict=strict)
         library, refused, further = _limited(library, guard, max_interval)
         report = {
             "version": __version__,
@@ -232,22 +241,20 @@ def _limited(library: Library, guard: GuardBand | None, max_interval: float | No
     return library, points, report
 
 
-def _gate(filled: Library, anchors: Sequence[Library], template: Library, *, strict: bool) -> tuple[Library, tuple[Finding, ...]]:
-    from eda_plugin.qa.gate import gate
+def _passed(library: Library, findings: tuple[Finding, ...], *, strict: bool) -> tuple[Library, tuple[Finding, ...]]:
+    """What the gate let through. Raises ``FindingsError`` where it must not be written."""
+    from eda_plugin.qa.gate import errors, violations
 
-    result = gate(filled, anchors, template)
-    missing = ~np.isfinite(result.library.values)
-    faults = result.violations if strict else result.errors if missing.any() else ()
+    missing = ~np.isfinite(library.values)
+    faults = violations(findings) if strict else errors(findings) if missing.any() else ()
     if faults:
         shown = "\n".join(f"  {found}" for found in faults[:SHOWN])
         more = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise FindingsError(f"the filled corner does not pass the checks ({len(faults)} findings); nothing was written\n{shown}{more}")
     if missing.any():
-        row = int(np.searchsorted(result.library.start, np.flatnonzero(missing)[0], side="right")) - 1
-        raise FindingsError(
-            f"the model left {int(missing.sum())} values missing, the first in {result.library.keys[row]}; nothing was written"
-        )
-    return result.library, result.findings
+        row = int(np.searchsorted(library.start, np.flatnonzero(missing)[0], side="right")) - 1
+        raise FindingsError(f"the model left {int(missing.sum())} values missing, the first in {library.keys[row]}; nothing was written")
+    return library, findings
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from eda_plugin.config import Progress
 from eda_plugin.domain import Corner, Library, Origin, Points, answer_quantities
 from eda_plugin.domain.quantity import CONSTRAINT, DELAY, LIMIT
 from eda_plugin.errors import ParseError, UserError
+from eda_plugin.farm import Farm
 from eda_plugin.hooks.manager import Plugins
 
 __all__ = [
@@ -94,11 +95,12 @@ def read_libraries(
     mapping: Path | None = None,
     workers: int | None = None,
     cache: bool = True,
+    farm: Farm | None = None,
 ) -> tuple[Library, ...]:
     """All libraries of files and folders, by corner, then by source: the order of ``paths`` does not matter."""
     files = expand(paths, plugins)
     table = {} if corners is None else _by_path(read_corner_table(corners), files, corners)
-    options = ReadOptions(table, mapping, workers, cache)
+    options = ReadOptions(table, mapping, workers, cache, farm)
     groups: dict[str, list[Path]] = defaultdict(list)
     formats: dict[str, Format] = {}
     for file in files:
@@ -111,9 +113,16 @@ def read_libraries(
             libraries.extend(_read(formats[name], group, options))
             stage.advance(len(group))
     libraries.sort(key=lambda library: (library.corner, library.source))
-    for library in libraries:
+    alike = _sharing_keys(libraries)
+    for library in alike:
         plugins.library_loaded(library)
-    return tuple(libraries)
+    return alike
+
+
+def _sharing_keys(libraries: Sequence[Library]) -> tuple[Library, ...]:
+    """The same libraries; those with the same tables share the names of them, which weigh more than their numbers."""
+    first = libraries[0].keys if libraries else ()
+    return tuple(replace(library, keys=first) if library.keys is not first and library.keys == first else library for library in libraries)
 
 
 def _by_path(table: Mapping[str, Corner], files: Sequence[Path], source: Path) -> dict[Path, Corner]:

@@ -21,13 +21,15 @@ TAIL = 2000
 @dataclass(frozen=True)
 class Usage:
     """Exit ``status``; ``seconds`` by the clock and ``cpu_seconds`` of the process and those it waited for; ``peak_mb``: the largest
-    resident memory of all processes of the tree together (where there is no /proc: of the largest one); ``tail``: the end of what it wrote.
+    resident memory of all processes of the tree together (where there is no /proc: of the largest one); ``largest_mb``: the largest that
+    one process had; ``tail``: the end of what it wrote.
     """
 
     status: int
     seconds: float
     cpu_seconds: float
     peak_mb: float
+    largest_mb: float
     tail: str
 
     def to_dict(self) -> dict[str, object]:
@@ -35,12 +37,20 @@ class Usage:
         return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(self).items() if name != "tail"}
 
 
-def measured_run(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Usage:
-    """Run a command to its end; standard output and error go to ``log``. It is ended where the caller is interrupted."""
+def measured_run(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, kept: Sequence[int] = ()) -> Usage:
+    """Run a command to its end; standard output and error go to ``log``. It is ended where the caller is interrupted.
+
+    ``kept``: open files that it shares, so that a lock on them lasts as long as it lives, even where the caller dies.
+    """
     begin, peak = time.monotonic(), 0.0
     with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            pass_fds=kept,
         )
         done = threading.Event()
 
@@ -63,7 +73,7 @@ def measured_run(command: Sequence[str], log: Path, environment: Mapping[str, st
     process.returncode = os.waitstatus_to_exitcode(status)
     largest = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
     tail = log.read_text(encoding="utf-8", errors="replace")[-TAIL:]
-    return Usage(process.returncode, time.monotonic() - begin, used.ru_utime + used.ru_stime, max(peak, largest), tail)
+    return Usage(process.returncode, time.monotonic() - begin, used.ru_utime + used.ru_stime, max(peak, largest), largest, tail)
 
 
 def _tree_mb(root: int) -> float:

@@ -12,14 +12,19 @@ import numpy as np
 
 from eda_plugin.domain import Library
 from eda_plugin.domain.quantity import group_of
+from eda_plugin.errors import UserError
+from eda_plugin.farm import Here, Lost, each
 from eda_plugin.flow.session import Session
 
 if TYPE_CHECKING:
     from eda_plugin.adapters.liberty import Change, Places
     from eda_plugin.qa.compare import Comparison
-    from eda_plugin.qa.findings import Finding
+    from eda_plugin.qa.findings import Finding, Rule
 
-__all__ = ["Summary", "check", "compare", "compare_text", "summarize", "uninterpreted"]
+__all__ = ["LARGE", "Summary", "check", "compare", "compare_text", "summarize", "uninterpreted"]
+
+LARGE = 2_000_000
+"""Values of all libraries together from which on looking at them is shared out."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,38 @@ def summarize(library: Library) -> Summary:
 
 
 def check(libraries: Sequence[Library], *, rules: Sequence[str] = (), session: Session | None = None) -> list[Finding]:
-    """Apply the rules (all, or those named) to each library and across them; the built-in ones and the plugins'."""
-    from eda_plugin.qa.checks import run
+    """Apply the rules (all, or those named) to each library and across them; the built-in ones and the plugins'.
+
+    Libraries of more than ``LARGE`` values are looked at by the session's farm, a part of the rules by each worker. Raises ``UserError``
+    where the workers die of it.
+    """
+    from eda_plugin.qa.checks import placed
 
     session = session or Session.load()
     with session.errors_told():
         registry = session.plugins.checks
-        return run(libraries, registry.select(rules) if rules else tuple(registry), _Places())
+        chosen = registry.select(rules) if rules else tuple(registry)
+        large = sum(len(library.values) for library in libraries) > LARGE
+        parts = min(session.farm.width, len(chosen)) if large else 1
+        tasks = [(tuple(libraries), chosen[part::parts]) for part in range(parts)]
+        names = [f"the rules {', '.join(rule.name for rule in own)}" for _, own in tasks]
+        answers = each(session.farm if parts > 1 else Here(), applied, tasks, names)
+        found = [iter(_sure(answer)) for answer in answers]
+        ordered = [finding for place in range(len(chosen)) for finding in next(found[place % parts])]
+        return placed(ordered, libraries, _Places())
+
+
+def applied(task: tuple[tuple[Library, ...], Sequence[Rule]]) -> list[list[Finding]]:
+    """A farm's task: what each of some rules finds."""
+    from eda_plugin.qa.checks import apply
+
+    return apply(*task)
+
+
+def _sure(answer: list[list[Finding]] | Lost) -> list[list[Finding]]:
+    if isinstance(answer, Lost):
+        raise UserError(f"{answer}; give the workers more memory, or start fewer with --workers")
+    return answer
 
 
 class _Places:

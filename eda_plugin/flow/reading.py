@@ -35,4 +35,5 @@ def read(
             mapping=None if mapping is None else Path(mapping),
             workers=workers,
             cache=session.cache,
+            farm=session.farm,
         )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from eda_plugin.config import NullProgress, Progress
+from eda_plugin.farm import Farm, Processes
 from eda_plugin.hooks.manager import Plugins
 
 __all__ = ["Session"]
@@ -20,12 +21,13 @@ def _warn(message: str) -> None:
 @dataclass(frozen=True)
 class Session:
     """``tell`` gets each warning as a sentence: Python's ``warnings`` unless told otherwise. ``cache``: take libraries that were read
-    before from the user's cache, and keep what is read."""
+    before from the user's cache, and keep what is read. ``farm``: where work is done that can be done apart."""
 
     plugins: Plugins
     progress: Progress = field(default_factory=NullProgress)
     tell: Callable[[str], None] = _warn
     cache: bool = True
+    farm: Farm = field(default_factory=Processes)
 
     @classmethod
     def load(cls, disabled: Iterable[str] = ()) -> Session:

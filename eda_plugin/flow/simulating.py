@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from eda_plugin.adapters.simulators import Circuit, Launcher, Run, Simulator, Transient, Trial, adopt, simulator
 from eda_plugin.config import Stage
 from eda_plugin.errors import ParseError, UserError
+from eda_plugin.farm import LOSSES, in_order
+from eda_plugin.flow.farmed import FarLauncher
 from eda_plugin.flow.journal import Journal
 
 __all__ = ["Bank", "Trouble", "harvest"]
@@ -28,10 +29,12 @@ RUNS, FAILED = "runs", "failed"
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a transient has no answer; ``folder`` holds what the simulator was given and said, empty where it was not called."""
+    """Why a transient has no answer; ``folder`` holds what the simulator was given and said, empty where it was not called. ``lost``: the
+    machine it ran on went away."""
 
     reason: str
     folder: str = ""
+    lost: bool = False
 
 
 @dataclass(eq=False)
@@ -44,7 +47,7 @@ class Bank:
     simulator: Simulator
     circuit: Circuit
     journal: Journal
-    launcher: Launcher
+    launcher: Launcher | FarLauncher
     work: Path
     retries: int
     batch: int
@@ -63,15 +66,11 @@ class Bank:
             groups.setdefault(self.simulator.group(self.circuit, row), []).append(key)
         batches = [keys[at : at + self.batch] for keys in groups.values() for at in range(0, len(keys), self.batch)]
         troubles: dict[str, Trouble] = {}
-        with ThreadPoolExecutor(max_workers=self.jobs) as pool:
-            futures = [pool.submit(self._batch, keys, wanted, stage) for keys in batches]
-            try:
-                for future in futures:
-                    troubles |= future.result()
-            except BaseException:
-                self.launcher.stop()
-                pool.shutdown(cancel_futures=True)
-                raise
+        parts = in_order(
+            lambda number: self._batch(batches[number], wanted, stage), len(batches), self.jobs, stop=lambda _: self.launcher.stop()
+        )
+        for found in parts:
+            troubles |= found
         return troubles
 
     def ask_version(self) -> str:
@@ -105,7 +104,7 @@ class Bank:
 
     def _batch(self, keys: Sequence[str], wanted: Mapping[str, Transient | Trial], stage: Stage) -> dict[str, Trouble]:
         waiting, troubles = [list(keys)], dict[str, Trouble]()
-        tries = dict.fromkeys(keys, 0)
+        tries, losses = dict.fromkeys(keys, 0), dict.fromkeys(keys, 0)
         while waiting:
             part = waiting.pop(0)
             if self._barren >= (BARREN_LATER if self.simulated else BARREN):
@@ -116,6 +115,10 @@ class Bank:
             trouble = self._call(part, wanted)
             left = [key for key in part if key not in self.journal.rows]
             stage.advance(len(part) - len(left))
+            if trouble.lost and left and losses[left[0]] < LOSSES:
+                losses |= {key: losses[key] + 1 for key in left}
+                waiting.append(left)
+                continue
             with self._guard:
                 self._barren = 0 if len(left) < len(part) else self._barren + 1
             if not left:
@@ -161,7 +164,7 @@ class Bank:
         if not reason:
             said = run.said()
             reason = "the simulator ended well and left no result" + (f": {said}" if said else "")
-        return Trouble(reason, str(_set_apart(run, self.work)))
+        return Trouble(reason, str(_set_apart(run, self.work)), ending.lost)
 
 
 def _no_room(work: Path, error: OSError) -> str:

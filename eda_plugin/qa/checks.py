@@ -14,12 +14,26 @@ from eda_plugin.qa.rules_order import order_rules
 from eda_plugin.qa.rules_tables import table_rules
 from eda_plugin.qa.subject import Subject
 
-__all__ = ["builtin_rules", "run"]
+__all__ = ["apply", "builtin_rules", "placed", "run"]
 
 
 def builtin_rules() -> tuple[Rule, ...]:
     """The rules that come with the package, docs/checks.md in code."""
     return (*table_rules(), *arc_rules(), *header_rules(), *corner_rules(), *order_rules())
+
+
+def apply(libraries: Sequence[Library], rules: Iterable[Rule]) -> list[list[Finding]]:
+    """What each rule finds, without lines: no rule sees what another found."""
+    subject = Subject(libraries)
+    return [list(rule.check(subject)) for rule in rules]
+
+
+def placed(
+    findings: Iterable[Finding], libraries: Sequence[Library], locate: Callable[[Library, Finding], tuple[str, int] | None]
+) -> list[Finding]:
+    """The findings with file and line, as ``locate`` tells them."""
+    by_file = {library.source: library for library in libraries}
+    return [found if found.file not in by_file else _placed(found, locate(by_file[found.file], found)) for found in findings]
 
 
 def run(
@@ -31,12 +45,8 @@ def run(
 
     ``locate`` gives the file and the line of what a finding speaks of; without it findings name the library's file alone.
     """
-    subject = Subject(libraries)
-    findings = [found for rule in (builtin_rules() if rules is None else rules) for found in rule.check(subject)]
-    by_file = {library.source: library for library in libraries}
-    return [
-        found if locate is None or found.file not in by_file else _placed(found, locate(by_file[found.file], found)) for found in findings
-    ]
+    findings = [found for part in apply(libraries, builtin_rules() if rules is None else rules) for found in part]
+    return findings if locate is None else placed(findings, libraries, locate)
 
 
 def _placed(found: Finding, place: tuple[str, int] | None) -> Finding:

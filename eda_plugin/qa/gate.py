@@ -25,7 +25,7 @@ from eda_plugin.qa.repair import floor_positive, movable, raise_lines
 from eda_plugin.qa.subject import Floats, View, align
 from eda_plugin.qa.windows import open_windows
 
-__all__ = ["GateResult", "gate"]
+__all__ = ["GateResult", "errors", "gate", "violations"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +39,22 @@ class GateResult:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """What could not be repaired: the library must not be used as it stands."""
-        return tuple(found for found in self.findings if found.severity is Severity.ERROR)
+        return errors(self.findings)
 
     @property
     def violations(self) -> tuple[Finding, ...]:
         """Everything that ``--strict`` refuses: errors, warnings and repairs."""
-        return tuple(found for found in self.findings if found.severity is not Severity.INFO)
+        return violations(self.findings)
+
+
+def errors(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """See ``GateResult.errors``."""
+    return tuple(found for found in findings if found.severity is Severity.ERROR)
+
+
+def violations(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """See ``GateResult.violations``."""
+    return tuple(found for found in findings if found.severity is not Severity.INFO)
 
 
 def gate(filled: Library, anchors: Sequence[Library], template: Library | None = None) -> GateResult:

@@ -1,0 +1,188 @@
+"""A library that is too large to be filled at once, in blocks of whole cells: each fitted, filled and checked by itself, on a farm.
+
+So memory hangs on the block, not on the library, and time grows with the number of blocks. A library of up to ``VALUES`` values, and
+``NUMBERS`` with all its anchors, is one block: it is filled as if there were none. A block's models learn from its own cells alone.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.config import FillSettings, NullProgress
+from eda_plugin.domain import Corner, Library, Points
+from eda_plugin.errors import UserError
+from eda_plugin.farm import Lost, each
+from eda_plugin.flow.session import Session
+from eda_plugin.hooks.manager import Plugins
+
+if TYPE_CHECKING:
+    from eda_plugin.qa.findings import Finding
+
+__all__ = ["NUMBERS", "VALUES", "Block", "BlockFill", "Blocks", "blocks_of", "fill_blocks"]
+
+VALUES = 500_000
+"""Values of the template in a block, at most."""
+NUMBERS = 8_000_000
+"""The same, times the anchors."""
+_PARTS = "blocks"
+"""The entry of a report that tells of them, and the folders of a saved model."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A farm's task: some cells of everything that a fill takes. ``without``: plugins that are left out."""
+
+    anchors: tuple[Library, ...]
+    template: Library
+    target: Corner
+    measured: Points | None
+    settings: FillSettings
+    without: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class BlockFill:
+    """A block that has passed the gate: ``files`` of the fitted model by name, as it saves itself."""
+
+    library: Library
+    report: Mapping[str, object]
+    findings: tuple[Finding, ...]
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """All blocks as one: a ``FilledCorner``. ``report`` holds means over the blocks by their values, and under ``blocks`` how many there
+    were; a saved model has a folder for each."""
+
+    library: Library
+    report: Mapping[str, object]
+    findings: tuple[Finding, ...]
+    files: tuple[Mapping[str, bytes], ...]
+
+    def save(self, folder: Path) -> None:
+        """Write the models, each into its own folder below ``folder``."""
+        for number, files in enumerate(self.files, start=1):
+            place = folder / f"{_PARTS}-{number:03d}"
+            place.mkdir(parents=True, exist_ok=True)
+            for name, data in files.items():
+                (place / name).write_bytes(data)
+
+
+def blocks_of(template: Library, anchors: Sequence[Library]) -> dict[str, int]:
+    """Number of the block, from 0, of each cell of the template or of an anchor: neighbours in the template's order go together."""
+    sizes = dict.fromkeys([*(key.cell for key in template.keys), *(cell.name for cell in template.cells)], 0)
+    for key, size in zip(template.keys, np.diff(template.start).tolist(), strict=True):
+        sizes[key.cell] += size
+    total = sum(sizes.values())
+    count = max(math.ceil(total / VALUES), math.ceil(total * len(anchors) / NUMBERS), 1)
+    behind, number = 0, {}
+    for cell, size in sizes.items():
+        number[cell] = min(int((behind + size / 2) * count / max(total, 1)), count - 1)
+        behind += size
+    places = {place: rank for rank, place in enumerate(sorted(set(number.values())))}  # a cell larger than a block leaves one empty
+    number = {cell: places[place] for cell, place in number.items()}
+    for anchor in anchors:
+        for cell in dict.fromkeys(key.cell for key in anchor.keys):
+            number.setdefault(cell, 0)
+    return number
+
+
+def fill_blocks(
+    number: Mapping[str, int],
+    anchors: Sequence[Library],
+    template: Library,
+    target: Corner,
+    measured: Points | None,
+    settings: FillSettings,
+    session: Session,
+) -> Blocks:
+    """Fill each block, on the session's farm, with one thread each: so the answer does not hang on where it is done.
+
+    Raises ``UserError`` for a block whose workers died.
+    """
+    count = max(number.values()) + 1
+    without = tuple(info.name for info in session.plugins.infos if info.status == "disabled")
+    alone = replace(settings, threads=1)
+    cut = [_cut(library, number, count) for library in (template, *anchors)]
+    chosen = _rows(measured, number, count)
+    tasks = [Block(tuple(part[n] for part in cut[1:]), cut[0][n], target, chosen[n], alone, without) for n in range(count)]
+    names = [f"block {n + 1} of {count} ({tasks[n].template.keys[0].cell} to {tasks[n].template.keys[-1].cell})" for n in range(count)]
+    with session.progress.stage("filling blocks of cells", count) as stage:
+        answers = each(session.farm, fill_block, tasks, names, lambda *_: stage.advance())
+    lost = next((answer for answer in answers if isinstance(answer, Lost)), None)
+    if lost is not None:
+        raise UserError(f"{lost}; give the workers more memory, or start fewer at once with --workers")
+    done = [answer for answer in answers if isinstance(answer, BlockFill)]
+    weights = [len(part.library.values) for part in done]
+    report = {**merged([part.report for part in done], weights), _PARTS: {"count": count, "values": weights}}
+    library = Library.joined([part.library for part in done], template.keys)
+    return Blocks(library, report, tuple(found for part in done for found in part.findings), tuple(part.files for part in done))
+
+
+def fill_block(block: Block) -> BlockFill:
+    """Fill one block and pass it through the gate."""
+    from threadpoolctl import threadpool_limits
+
+    from eda_plugin.qa.gate import gate
+
+    model = Plugins.load(block.without).models.get(block.settings.model)
+    with threadpool_limits(1), tempfile.TemporaryDirectory(prefix="eda_plugin_") as folder:
+        filled = model.fill(block.anchors, block.template, block.target, block.measured, block.settings, NullProgress())
+        filled.save(Path(folder))
+        files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file()}
+    passed = gate(filled.library, block.anchors, block.template)
+    return BlockFill(passed.library, filled.report, passed.findings, files)
+
+
+def _cut(library: Library, number: Mapping[str, int], count: int) -> list[Library]:
+    """The library's tables and cells by block."""
+    of_row = np.fromiter((number[key.cell] for key in library.keys), dtype=np.int64, count=len(library))
+    cells = [tuple(cell for cell in library.cells if number.get(cell.name) == n) for n in range(count)]
+    return [replace(library.take(np.flatnonzero(of_row == n)), cells=cells[n]) for n in range(count)]
+
+
+def _rows(points: Points | None, number: Mapping[str, int], count: int) -> list[Points | None]:
+    """The simulations by block; ``None`` where there are none."""
+    if points is None:
+        return [None] * count
+    of_row: NDArray[np.int64] = np.array([number[arc.cell] for arc in points.arcs], dtype=np.int64)
+    found: list[Points | None] = []
+    for n in range(count):
+        rows = np.flatnonzero(of_row == n)
+        arcs, edges = (tuple(column[row] for row in rows) for column in (points.arcs, points.edges))
+        part = Points(arcs, edges, points.index[rows], points.delay[rows], points.transition[rows], points.source)  # type: ignore[arg-type]
+        found.append(part if len(rows) else None)
+    return found
+
+
+def merged(reports: Sequence[Mapping[str, object]], weights: Sequence[int]) -> dict[str, object]:
+    """One report: of numbers the mean by ``weights``, of times the sum, of anything else what most blocks have."""
+    together: dict[str, object] = {}
+    for name in dict.fromkeys(name for report in reports for name in report):
+        there = [(report[name], weight) for report, weight in zip(reports, weights, strict=True) if report.get(name) is not None]
+        values = [value for value, _ in there]
+        if not values:
+            together[name] = None
+        elif all(isinstance(value, Mapping) for value in values):
+            inner = merged(values, [weight for _, weight in there])  # type: ignore[arg-type]
+            together[name] = {key: _sum(values, key) for key in inner} if name == "seconds_by_stage" else inner
+        elif all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+            together[name] = float(np.average(np.array(values, dtype=np.float64), weights=[weight for _, weight in there]))
+        else:
+            together[name] = max(Counter(map(repr, values)).items(), key=lambda item: item[1])[0]
+            together[name] = next(value for value in values if repr(value) == together[name])
+    return together
+
+
+def _sum(parts: Sequence[object], key: str) -> float:
+    return round(sum(float(part.get(key, 0.0)) for part in parts if isinstance(part, Mapping)), 2)
