@@ -68,6 +68,9 @@ def test_the_examples_path_is_the_timers(repository: Path, tmp_path: Path, needs
     library = liberty.read(file, cache=False)
     uses = example["read_report"](example["report"](file, "rise", tmp_path), header=library.header)
     assert [use.cell for use in uses] == ["NAND2", "NOR2", "NOT", "BUF", "NAND2"]
+    wired = example["read_report"](example["report"](file, "rise", tmp_path, 1e-15), header=library.header)
+    more = [two.load - one.load for one, two in zip(uses, wired, strict=True)]
+    assert more == pytest.approx([1e-15] * 4 + [0.0], abs=2e-17)
     independent, common = (example["simulate"](library, "rise", 20, independent=alone) for alone in (True, False))
     assert np.median(independent) == pytest.approx(51.07e-12, rel=0.05)
     assert common.std() > 1.3 * independent.std()

@@ -1,6 +1,6 @@
 """Sigma of a path of five cells: from LVF tables along the path that OpenSTA reports, and by Monte Carlo with ngspice.
 
-    python examples/process_variation/path.py LIB [--draws 2000] [--out DIR]
+    python examples/process_variation/path.py LIB [--draws 2000] [--wire 0] [--out DIR]
 
 LIB is a library with LVF tables of the path's cells (`eda-plugin variation`). LVF describes variation that is independent from cell to
 cell: so does the Monte Carlo, which draws the process parameters of each cell on their own. OpenSTA as Debian builds it knows no
@@ -82,13 +82,33 @@ def verilog() -> str:
     )
 
 
-def report(library: Path, edge: str, folder: Path) -> Path:
+def spef(wire: float) -> str:
+    """``wire`` in F on each net between two cells, at its driver."""
+    lines = [
+        '*SPEF "IEEE 1481-1998"',
+        '*DESIGN "path"',
+        *(f'*{word} ""' for word in ("DATE", "VENDOR", "PROGRAM", "VERSION", "DESIGN_FLOW")),
+        "*DIVIDER /",
+        "*DELIMITER :",
+        "*BUS_DELIMITER [ ]",
+    ]
+    lines += ["*T_UNIT 1 PS", "*C_UNIT 1 FF", "*R_UNIT 1 OHM", "*L_UNIT 1 HENRY"]
+    for place in range(1, len(PATH)):
+        driver, sink = f"u{place - 1}:Y", f"u{place}:{PATH[place].pin}"
+        lines += [f"*D_NET n{place} {wire * 1e15:g}", "*CONN", f"*I {driver} O", f"*I {sink} I"]
+        lines += ["*CAP", f"1 {driver} {wire * 1e15:g}", "*RES", f"1 {driver} {sink} 0.01", "*END"]
+    return "\n".join([*lines, ""])
+
+
+def report(library: Path, edge: str, folder: Path, wire: float = 0.0) -> Path:
     """What OpenSTA reports of the path from an edge of ``start``."""
     (folder / "path.v").write_text(verilog())
+    (folder / "path.spef").write_text(spef(wire))
     output = folder / f"path_{edge}.rpt"
     script = f"""read_liberty {library.resolve()}
 read_verilog path.v
 link_design path
+{"read_spef path.spef" if wire else ""}
 create_clock -name clock -period 10
 set_input_delay 0 -clock clock [get_ports start]
 set_output_delay 0 -clock clock [get_ports stop]
@@ -97,11 +117,13 @@ set_load {LOAD * 1e12:g} [get_ports stop]
 report_checks -{edge}_from [get_ports start] -to [get_ports stop] -fields {{slew cap input_pin}} -digits 9 > {output.name}
 """
     (folder / "path.tcl").write_text(script)
-    subprocess.run(["sta", "-no_splash", "-exit", "path.tcl"], cwd=folder, check=True, capture_output=True, text=True)
+    done = subprocess.run(["sta", "-no_splash", "-exit", "path.tcl"], cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode or "Warning" in done.stdout + done.stderr or "Error" in done.stdout + done.stderr:
+        raise UserError(f"OpenSTA on {folder / 'path.tcl'}: {(done.stdout + done.stderr).strip()[:300]}")
     return output
 
 
-def simulate(library: Library, edge: str, draws: int, *, independent: bool = True) -> Floats:
+def simulate(library: Library, edge: str, draws: int, wire: float = 0.0, *, independent: bool = True) -> Floats:
     """(draws,) s from ``start`` to ``stop``, each cell with process parameters of its own (or, not ``independent``, all with the same)."""
     store = RowStore(HERE)
     bench = store.bench("NOT")
@@ -129,6 +151,7 @@ def simulate(library: Library, edge: str, draws: int, *, independent: bool = Tru
         nodes = {stage.pin.lower(): f"n{place}", "y": f"n{place + 1}", "vdd": "supply", "vss": "0"}
         nodes |= {name.lower(): "supply" if high else "0" for name, high in stage.side}
         head.append(f"x{place} {' '.join(nodes[port.lower()] for port in ports[stage.cell.lower()])} {stage.cell}_{place}")
+    head += [f"cwire{place} n{place} 0 {wire:g}" for place in range(1, len(PATH)) if wire]
     inverting = sum(stage.cell in ("NAND2", "NOR2", "NOT") for stage in PATH)
     out = edge if inverting % 2 == 0 else {"rise": "fall", "fall": "rise"}[edge]
     volts, full = corner.voltage, SLEW * settings.ramp
@@ -182,6 +205,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library", type=Path, metavar="LIB")
     parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--wire", type=float, default=0.0, help="fF on each net between two cells")
     parser.add_argument("--out", type=Path, default=Path("out/path"))
     options = parser.parse_args()
     if shutil.which("sta") is None:
@@ -190,11 +214,11 @@ def main() -> int:
     library = liberty.read(options.library)
     if library.corner.process != "tt":
         raise UserError(f"{options.library} is of process {library.corner.process!r}; this path is simulated with typical devices only")
-    facts: dict[str, object] = {"corner": str(library.corner), "draws": options.draws}
+    facts: dict[str, object] = {"corner": str(library.corner), "draws": options.draws, "wire": options.wire * 1e-15}
     for edge in ("rise", "fall"):
-        uses = read_report(report(options.library, edge, options.out), header=library.header)
+        uses = read_report(report(options.library, edge, options.out, options.wire * 1e-15), header=library.header)
         told = path_variation(library, uses)
-        draws = simulate(library, edge, options.draws)
+        draws = simulate(library, edge, options.draws, options.wire * 1e-15)
         draws = draws[np.isfinite(draws)]
         sigma = float(draws.std())
         facts[edge] = {
