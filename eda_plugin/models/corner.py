@@ -26,6 +26,7 @@ __all__ = [
     "held_out",
     "interpolation_weights",
     "kriging",
+    "matern",
     "nearest_weights",
     "process_weights",
     "slope_weights",
@@ -97,7 +98,7 @@ def corner_coordinates(corners: Sequence[Corner], draw: Draw, latent: Array | No
     return np.concatenate(columns, axis=1), np.stack(trends[: draw.trend + 1], axis=1)
 
 
-def _matern(coordinates: Array) -> Array:
+def matern(coordinates: Array) -> Array:
     """(n, n) Matern 5/2 of points (n, d)."""
     distance = np.linalg.norm(coordinates[:, None] - coordinates[None], axis=-1) * np.sqrt(5.0)
     return np.asarray((1 + distance + distance**2 / 3) * np.exp(-distance), dtype=np.float64)
@@ -116,9 +117,9 @@ def kriging(corners: Sequence[Corner], target: int, use: Mask, draw: Draw, laten
         near &= np.array([corner.process == corners[target].process for corner in corners])
     inside = near if near.sum() >= 3 else use
     known = np.flatnonzero(inside)
-    covariance = _matern(coordinates)
+    covariance = matern(coordinates)
     if draw.additive > 0:
-        alone = [_matern(coordinates[:, columns]) for columns in ([0], [1], slice(2, 2 + _processes(corners, draw.named).shape[1]))]
+        alone = [matern(coordinates[:, columns]) for columns in ([0], [1], slice(2, 2 + _processes(corners, draw.named).shape[1]))]
         covariance *= 1 - draw.additive
         covariance += draw.additive * sum(share * each for share, each in zip(draw.effects, alone, strict=True))
     F, f = trend[known], trend[target]

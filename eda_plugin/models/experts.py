@@ -18,7 +18,7 @@ from eda_plugin.models.corner import (
 )
 from eda_plugin.models.frame import Frame
 
-__all__ = ["OWN_FAMILY", "OWN_PROCESS", "PLAIN", "Domain", "Expert", "Manner", "average", "experts_of", "table_errors"]
+__all__ = ["OWN_FAMILY", "OWN_PROCESS", "PLAIN", "Domain", "Expert", "Manner", "average", "best_of", "experts_of", "table_errors"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,7 +28,6 @@ KEPT = 20
 OWN_DRAWS = 80
 """Draws that see the target's own process only, where it has ``OWN_CORNERS`` corners."""
 OWN_CORNERS = 4
-TINY = 1e-30
 OWN_FAMILY, OWN_PROCESS = "own family", "own process"
 ROOM = 1.4
 """How far outside the anchors' range, as a natural logarithm, the logarithmic domains may extrapolate."""
@@ -87,8 +86,9 @@ def experts_of(
     limit = manner.floor * float(np.median(np.abs(Z[sample])))
     judged = _Judged(Z[sample], limit, frame.weight, {domain.name: domain.forward(Z[sample]) for domain in (PLAIN, *manner.domains)})
     candidates = _plain(frame, judged, only)
-    if A > 2 and only is None:
+    if A > 2 and only in (None, "kriging"):
         candidates += _krigings(frame, judged, manner, seed, latent)
+    if A > 2 and only is None:
         candidates += _relatives(frame, judged, manner)
         if informed is not None:
             each = frame.left_out([_mixture(informed, frame.others[a], a) for a in range(A)])
@@ -179,6 +179,17 @@ class Expert:
     widen: Array
 
 
+def best_of(experts: Sequence[Expert], errors: Array) -> tuple[Expert, Array]:
+    """The best expert for each value by ``errors`` (m, experts), as one; and its errors (m,). ``widen`` and name of the best at large."""
+    choice = errors.argmin(axis=1)
+    mean, hidden = np.empty(len(errors)), np.empty_like(experts[0].hidden)
+    for number, expert in enumerate(experts):
+        rows = choice == number
+        mean[rows], hidden[rows] = expert.mean[rows], expert.hidden[rows]
+    first = experts[int(errors.mean(axis=0).argmin())]
+    return Expert(first.name, mean, hidden, first.widen), errors.min(axis=1)
+
+
 def _mixture(ratios: Array, use: Mask, column: int, strength: float = 1e-4) -> Array:
     """Weights over the corners in ``use`` with which they reproduce the ``column`` of ``ratios`` (N, A + 1), shrunk to equal weights."""
     X = ratios[:, use]
@@ -193,8 +204,8 @@ def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> Expert:
     domain = kept[0].domain
     T = domain.forward(Z)
     room = np.inf if domain == PLAIN else ROOM
-    mean = np.mean([_within(T @ c.own, T, room) for c in kept], axis=0)
-    hidden = np.mean([_within(held_out(T, c.each), T, room) for c in kept], axis=0)
+    mean = _within(T @ np.mean([c.own for c in kept], axis=0), T, room)
+    hidden = _within(held_out(T, [np.mean(each, axis=0) for each in zip(*(c.each for c in kept), strict=True)]), T, room)
     widen = np.mean([[c.sd / max(sd, 1e-9) for sd in c.sds] for c in kept], axis=0)
     return Expert(name, domain.backward(mean), domain.backward(hidden), widen)
 
@@ -207,13 +218,13 @@ def table_errors(errors: Array, overall: Array, table: NDArray[np.int64]) -> Arr
     return np.asarray((own + overall)[place], dtype=np.float64)
 
 
-def average(experts: Sequence[Expert], errors: Array, rows: Mask) -> tuple[Array, Array]:
-    """Geometric mean of experts, weights by their squared errors (m, experts); at ``rows``: ratios (k,), and held out (k, A)."""
+def average(experts: Sequence[Expert], errors: Array, rows: Mask, domain: Domain) -> tuple[Array, Array]:
+    """Mean of experts in a domain, weights by their squared errors (m, experts); at ``rows``: ratios (k,), and held out (k, A)."""
     weights = errors[rows] ** -2.0
     weights /= weights.sum(axis=1, keepdims=True)
-    means = np.log(np.maximum([e.mean[rows] for e in experts], TINY))
-    hidden = np.log(np.maximum([e.hidden[rows] for e in experts], TINY))
-    return np.exp(np.einsum("ke,ek->k", weights, means)), np.exp(np.einsum("ke,eka->ka", weights, hidden))
+    means = domain.forward(np.array([e.mean[rows] for e in experts]))
+    hidden = domain.forward(np.array([e.hidden[rows] for e in experts]))
+    return domain.backward(np.einsum("ke,ek->k", weights, means)), domain.backward(np.einsum("ke,eka->ka", weights, hidden))
 
 
 def _within(predicted: Array, known: Array, most: float) -> Array:

@@ -7,21 +7,26 @@ Values are worked on as ratios to their magnitude over the anchors, in the linea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.config import FillSettings
 from eda_plugin.domain import Corner
-from eda_plugin.models.experts import OWN_FAMILY, OWN_PROCESS, PLAIN, Domain, Manner, average, experts_of, table_errors
+from eda_plugin.models.experts import OWN_FAMILY, OWN_PROCESS, PLAIN, Domain, Expert, Manner, average, best_of, experts_of, table_errors
 from eda_plugin.models.features import PointTable
-from eda_plugin.models.frame import frame_of
+from eda_plugin.models.frame import Frame, frame_of
+from eda_plugin.models.law import common_part
 
 __all__ = ["ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
+TIMING = Manner((PLAIN, Domain("log"), Domain("soft log", 0.2)), 0.1)
+FINE = Domain("log", 1e-9)
+LAW = "law"
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 
@@ -46,7 +51,7 @@ class ZeroShot:
     chosen: str
     scores: dict[str, float]
 
-    def half(self, table: NDArray[np.int64], coverage: float) -> Array:
+    def half(self, table: Index, coverage: float) -> Array:
         """(m,) half width of the interval, SI.
 
         The scale of a value's error is that of the anchors held out, at the value itself and over its ``table``, each as much wider as
@@ -87,7 +92,7 @@ def magnitude(anchors: Array, share: float = 0.1) -> Array:
 
 def fit_zero_shot(
     anchors: Array,
-    table: NDArray[np.int64],
+    table: Index,
     corners: Sequence[Corner],
     target: Corner,
     manner: Manner,
@@ -96,12 +101,14 @@ def fit_zero_shot(
     latent: Array | None = None,
     informed: Array | None = None,
     only: str | None = None,
+    kind: Index | None = None,
 ) -> ZeroShot:
     """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
 
     ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the
     library, of the anchors and the target: the mixture of anchors that reproduces them is one more candidate. ``only``: ``nearest`` or
-    ``interpolation``, no competition.
+    ``interpolation``, no competition. ``kind`` (m,) of delays: the law of their kind (models/law.py) is taken out, what remains kriged, and
+    both families of experts averaged.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
@@ -111,19 +118,27 @@ def fit_zero_shot(
         return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
     frame = frame_of(corners, target)
     experts, limit = experts_of(Z, frame, manner, seed=seed, latent=latent, informed=informed, only=only)
-    shares = [np.abs(e.hidden - Z) / np.maximum(np.abs(Z), limit) for e in experts]
-    errors = np.stack([np.minimum(share, LARGEST) @ frame.weight for share in shares], axis=1)
-    overall = np.array([float((np.minimum(share, 1.0) @ frame.weight).mean()) for share in shares])
+    if kind is not None and A > 2 and only is None:
+        experts += _lawful(Z, kind, frame, manner, seed)
+    errors, overall = np.empty((len(Z), len(experts))), np.empty(len(experts))
+    for number, expert in enumerate(experts):
+        share = np.abs(expert.hidden - Z) / np.maximum(np.abs(Z), limit)
+        errors[:, number] = np.minimum(share, LARGEST) @ frame.weight
+        overall[number] = (np.minimum(share, 1.0) @ frame.weight).mean()
     both = table_errors(errors, overall, table)
     both *= [manner.own_process if e.name.startswith(OWN_PROCESS) else 1.0 for e in experts]
+    winner, _ = best_of(experts, both)
+    mean, hidden = winner.mean, winner.hidden
     choice = both.argmin(axis=1)
-    rows = np.arange(len(scale))
-    mean = np.stack([e.mean for e in experts], axis=1)[rows, choice]
-    hidden = np.stack([e.hidden for e in experts], axis=1)[rows, choice]
     pair = [i for i, e in enumerate(experts) if e.name.startswith(("kriging", OWN_FAMILY))]
     if manner.averaged and frame.along is not None and len(pair) == 2:
         near = np.isin(choice, pair)
-        mean[near], hidden[near] = average([experts[i] for i in pair], both[:, pair], near)
+        mean[near], hidden[near] = average([experts[i] for i in pair], both[:, pair], near, FINE)
+    families = [[i for i, e in enumerate(experts) if e.name.startswith(name)] for name in ("kriging", LAW)]
+    if all(families):
+        near = np.isin(choice, [*families[0], *families[1]])
+        each = [best_of([experts[i] for i in family], both[:, family]) for family in families]
+        mean[near], hidden[near] = average([e for e, _ in each], np.stack([off for _, off in each], axis=1), near, Domain("log"))
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
     best = experts[int(np.argmin(overall))]
     widen = np.clip(best.widen, 0.5, 6.0)
@@ -131,8 +146,17 @@ def fit_zero_shot(
     return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores)
 
 
+def _lawful(Z: Array, kind: Index, frame: Frame, manner: Manner, seed: int) -> list[Expert]:
+    """Kriging of what the law of each kind leaves; none where there is nothing to learn a law from."""
+    common = common_part(Z, kind, frame.corners, frame.others)
+    if common is None:
+        return []
+    rest, _ = experts_of(Z / np.exp(common.shown[kind]), frame, manner, seed=seed, latent=None, informed=None, only="kriging")
+    target, held = np.exp(common.target[kind]), np.exp(common.held_out[kind])
+    return [replace(e, name=f"{LAW}, {e.name}", mean=e.mean * target, hidden=e.hidden * held) for e in rest]
+
+
 def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corner, settings: FillSettings) -> ZeroShot:
     """Delay and transition without simulations."""
     only = settings.model if settings.model in ("nearest", "interpolation") else None
-    manner = Manner((PLAIN, Domain("log")), 0.1)
-    return fit_zero_shot(points.anchors, points.table, corners, target, manner, seed=settings.seed, only=only)
+    return fit_zero_shot(points.anchors, points.table, corners, target, TIMING, seed=settings.seed, only=only, kind=points.kind % 2)

@@ -1,0 +1,176 @@
+"""How the delays of a library follow process, voltage and temperature at large: one law of few parameters, with what physics says of them.
+
+A gate's delay is charge over drive current, and the current of a transistor follows the alpha-power law (Sakurai and Newton, JSSC 1990):
+delay ~ V^v / (V - Vt)^alpha x (T / 298 K)^m, the threshold Vt falling with temperature and with the process's speed, every process with a
+factor of its own. Near the threshold the overdrive passes into the exponential of weak inversion, as in the EKV model (Enz, Krummenacher,
+Vittoz, 1995). Five corners don't tell ten parameters, so each has a prior; what the law doesn't explain is a Gaussian process over the
+corners. Both are fitted together: maximum a posteriori by Levenberg-Marquardt, uncertainty by Laplace's approximation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eda_plugin.domain import Corner, process_axes
+from eda_plugin.models.corner import matern
+from eda_plugin.units import KELVIN
+
+__all__ = ["PHYSICS", "Common", "LawPrior", "common_part", "fit_law"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+ROOM = 25.0 + KELVIN
+LEVEL = 4.0
+"""Prior variance of the level that all corners share."""
+NOISE = 1e-6
+STEPS = 40
+SHOWN = 0.08
+"""Values below this share of their magnitude at any corner say nothing of the law: there, what crosses zero counts."""
+
+
+@dataclass(frozen=True)
+class LawPrior:
+    """Mean and standard deviation of each parameter.
+
+    ``threshold``: Vt at 25 degrees, and ``per_degrees``: its fall over 100 K, as shares of the anchors' median supply; ``alpha``: log of
+    the exponent; ``heat``: the exponent of temperature; ``weak``: log of the width of weak inversion at 25 degrees, V; ``supply``: the
+    exponent of the supply; ``speed`` and ``shift``: what a process adds to the log of the current, and takes from the threshold (share), at
+    a speed of one; ``misfit``: standard deviation of the logarithm that the law leaves unexplained, and ``reach``: over which it is alike,
+    in log delay, 100 K and processes.
+    """
+
+    threshold: tuple[float, float] = (0.5, 0.08)
+    per_degrees: tuple[float, float] = (0.055, 0.02)
+    alpha: tuple[float, float] = (0.3, 0.15)
+    heat: tuple[float, float] = (0.5, 0.3)
+    weak: tuple[float, float] = (-2.66, 0.3)
+    supply: tuple[float, float] = (1.0, 0.15)
+    speed: tuple[float, float] = (0.25, 0.08)
+    shift: tuple[float, float] = (0.03, 0.02)
+    misfit: float = 0.015
+    reach: tuple[float, float, float] = (1.0, 1.0, 1.5)
+
+
+PHYSICS = LawPrior()
+"""From textbooks and the example library of a 22 nm process: no measured library stands behind it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Common:
+    """The part of the logarithms that all values of a kind have in common. K kinds, A anchors.
+
+    ``shown`` (K, A) at the anchors; ``held_out`` (K, A) each from the others; ``target`` (K,) and its standard deviation ``sd`` (K,).
+    """
+
+    shown: Array
+    held_out: Array
+    target: Array
+    sd: Array
+
+
+def common_part(
+    Z: Array, kind: NDArray[np.int64], corners: Sequence[Corner], others: Sequence[Mask], prior: LawPrior = PHYSICS
+) -> Common | None:
+    """Predict the mean logarithm of ``Z`` (m, A), by ``kind`` (m,) 0 to K - 1, at the last of ``corners`` (A + 1).
+
+    ``others``: from which anchors (A + 1,) each is predicted when it is held out. ``None`` where a kind has no value that is well above
+    zero at all anchors.
+    """
+    A, kinds = Z.shape[1], int(kind.max()) + 1
+    sound = (SHOWN < Z).all(axis=1)
+    shown, left = np.zeros((kinds, A)), np.zeros((kinds, A))
+    target, sd = np.zeros(kinds), np.zeros(kinds)
+    everyone = np.arange(A + 1) < A
+    for code in range(kinds):
+        rows = sound & (kind == code)
+        if not rows.any():
+            return None
+        shown[code] = np.log(Z[rows]).mean(axis=0)
+        level = np.append(shown[code], 0.0)
+        found, spread = fit_law(level, corners, everyone, prior)
+        target[code], sd[code] = found[A], spread[A]
+        for a in range(A):
+            left[code, a] = fit_law(level, corners, others[a], prior)[0][a]
+    return Common(shown, left, target, sd)
+
+
+def fit_law(level: Array, corners: Sequence[Corner], use: Mask, prior: LawPrior = PHYSICS) -> tuple[Array, Array]:
+    """Predict ``level`` (n,), logarithms, at all ``corners`` from those in ``use`` (n,). Returns the prediction and its deviation (n,)."""
+    law = _Law(corners, use, prior)
+    known = np.flatnonzero(use)
+    theta, damping = law.mean.copy(), 1e-3
+
+    def misfit(at: Array, W: Array) -> float:
+        rest = level[known] - law.value(at)[known]
+        return float(rest @ W @ rest + (((at - law.mean) / law.sd) ** 2).sum())
+
+    for _ in range(STEPS):
+        value, J, W, _ = law.linear(theta, known)
+        H = J[known].T @ W @ J[known] + np.diag(law.sd**-2.0)
+        slope = J[known].T @ W @ (level[known] - value[known]) - (theta - law.mean) / law.sd**2
+        now = misfit(theta, W)
+        for _ in range(8):
+            step = np.linalg.solve(H + damping * np.diag(np.diag(H)), slope)
+            if misfit(theta + step, W) <= now:
+                damping = max(damping / 5, 1e-6)
+                break
+            damping *= 5
+        else:
+            break
+        theta = theta + step
+        if np.abs(step / law.sd).max() < 1e-4:
+            break
+    value, J, W, K = law.linear(theta, known)
+    across = K[:, known] @ W
+    left = J - across @ J[known]
+    sigma = np.linalg.inv(J[known].T @ W @ J[known] + np.diag(law.sd**-2.0))
+    variance = np.diag(K) - np.einsum("ik,ik->i", across, K[:, known]) + np.einsum("ij,jk,ik->i", left, sigma, left)
+    return value + across @ (level[known] - value[known]), np.sqrt(np.maximum(variance, 0.0))
+
+
+class _Law:
+    """The law at some corners (n), and what is known of its p parameters before any number: ``mean`` and ``sd`` (p,)."""
+
+    def __init__(self, corners: Sequence[Corner], use: Mask, prior: LawPrior) -> None:
+        self.volts = np.array([corner.voltage for corner in corners])
+        self.kelvin = np.array([corner.temperature for corner in corners]) + KELVIN
+        self.typical = float(np.median(self.volts[use]))
+        names = sorted({corner.process for corner in corners})
+        self.of_process = np.array([[float(corner.process == name) for name in names] for corner in corners])
+        speeds = np.array([np.mean(process_axes(name) or (0.0, 0.0)) for name in names])
+        single = (prior.threshold, prior.per_degrees, prior.alpha, prior.heat, prior.weak, prior.supply)
+        mean, sd = np.array(single).T
+        many = np.ones(len(names))
+        self.mean = np.concatenate([mean, prior.speed[0] * speeds, prior.shift[0] * speeds])
+        self.sd = np.concatenate([sd, prior.speed[1] * many, prior.shift[1] * many])
+        self.prior = prior
+
+    def value(self, theta: Array) -> Array:
+        """(n,) log delay."""
+        threshold, per_degrees, alpha, heat, weak, supply = theta[:6]
+        speed, shift = (self.of_process @ part for part in np.split(theta[6:], 2))
+        vt = self.typical * (threshold - per_degrees * (self.kelvin - ROOM) / 100.0 - shift)
+        width = np.exp(weak) * self.kelvin / ROOM
+        overdrive = np.logaddexp(0.0, (self.volts - vt) / width) * width / self.typical
+        current = np.exp(alpha) * np.log(overdrive) + speed
+        return np.asarray(supply * np.log(self.volts / self.typical) - current + heat * np.log(self.kelvin / ROOM))
+
+    def linear(self, theta: Array, known: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
+        """Value (n,), slopes (n, p), precision of the misfit at the ``known`` corners, and its covariance at all (n, n)."""
+        value = self.value(theta)
+        step = 1e-4 * self.sd
+        J = np.stack([(self.value(theta + step[i] * np.eye(len(theta))[i]) - value) / step[i] for i in range(len(theta))], axis=1)
+        delay, heat, process = (
+            value[:, None] / self.prior.reach[0],
+            self.kelvin[:, None] / 100.0 / self.prior.reach[1],
+            self.of_process / self.prior.reach[2],
+        )
+        parts = matern(delay) + matern(heat) + matern(np.concatenate([delay, heat, process], axis=1))
+        K = LEVEL + self.prior.misfit**2 / 3.0 * parts
+        precision = np.asarray(np.linalg.inv(K[np.ix_(known, known)] + NOISE * np.eye(len(known))), dtype=np.float64)
+        return value, J, precision, K

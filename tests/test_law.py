@@ -1,0 +1,80 @@
+"""The law of delays over process, voltage and temperature: what it must give back, and how sure it may be."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eda_plugin.domain import Corner
+from eda_plugin.models.experts import PLAIN, Domain, Manner
+from eda_plugin.models.frame import frame_of
+from eda_plugin.models.law import common_part, fit_law
+from eda_plugin.models.zeroshot import fit_zero_shot
+
+Floats = NDArray[np.float64]
+FEW = [Corner("ss", 1.4, 100), Corner("ss", 1.6, -40), Corner("ff", 1.65, 100), Corner("ff", 1.95, -40), Corner("tt", 1.8, 25)]
+MANY = [Corner(p, v, t) for p, v, t in product(("ss", "ff"), (1.4, 1.6, 1.8, 2.0), (-40, 25, 100))]
+TARGETS = [Corner("ss", 1.45, -40), Corner("ff", 1.95, 100), Corner("tt", 1.8, 100)]
+MANNER = Manner((PLAIN, Domain("log")), 0.1)
+
+
+def truth(corners: list[Corner], alpha: float = 1.3, threshold: float = 0.75) -> Floats:
+    """Log delay by an alpha-power law with its own numbers."""
+    speed = np.array([{"ss": -1.0, "tt": 0.0, "ff": 1.0}[c.process] for c in corners])
+    volts, degrees = np.array([c.voltage for c in corners]), np.array([c.temperature for c in corners])
+    overdrive = volts - (threshold - 0.9e-3 * (degrees - 25) - 0.04 * speed)
+    return np.asarray(np.log(volts) - alpha * np.log(overdrive) + 0.6 * np.log((degrees + 273.15) / 298.15) - 0.22 * speed)
+
+
+@pytest.mark.parametrize(("known", "most"), [(FEW, 0.06), (MANY, 0.02)])
+def test_a_law_of_its_form_comes_back(known: list[Corner], most: float) -> None:
+    for target in TARGETS if known is FEW else TARGETS[:2]:
+        corners = [*known, target]
+        use = np.arange(len(corners)) < len(known)
+        level = truth(corners)
+        found, sd = fit_law(np.where(use, level, 0.0), corners, use)
+        assert abs(found[-1] - level[-1]) < most
+        assert abs(found[-1] - level[-1]) < 3 * sd[-1]
+        np.testing.assert_allclose(found[:-1], level[:-1], atol=0.005)
+
+
+def test_it_is_less_sure_further_away() -> None:
+    corners = [*FEW, Corner("tt", 1.75, 25), Corner("ss", 1.2, -40)]
+    use = np.arange(len(corners)) < len(FEW)
+    _, sd = fit_law(np.where(use, truth(corners), 0.0), corners, use)
+    assert sd[:5].max() < sd[5] < 0.3 * sd[6]
+
+
+def test_a_process_of_an_unknown_name_is_taken_as_typical_and_less_sure() -> None:
+    corners = [*FEW, Corner("tt", 1.8, 100), Corner("lot7", 1.8, 100)]
+    use = np.arange(len(corners)) < len(FEW)
+    level = np.append(truth(corners[:-1]), 0.0)
+    found, sd = fit_law(np.where(use, level, 0.0), corners, use)
+    assert found[6] == pytest.approx(found[5], abs=0.1)
+    assert sd[6] > sd[5]
+
+
+def test_the_common_part_needs_values_above_zero() -> None:
+    frame = frame_of(FEW, TARGETS[0])
+    kind = np.zeros(30, dtype=np.int64)
+    assert common_part(-np.ones((30, 5)), kind, frame.corners, frame.others) is None
+    found = common_part(np.exp(truth(FEW))[None] * np.ones((30, 1)), kind, frame.corners, frame.others)
+    assert found is not None
+    assert found.shown.shape == found.held_out.shape == (1, 5)
+
+
+def test_kriging_after_the_law_is_better_from_few_corners() -> None:
+    rng = np.random.default_rng(0)
+    alpha, size = rng.normal(1.3, 0.05, 400), np.exp(rng.normal(0, 0.5, 400))
+    kind, table = np.arange(400) % 2, np.arange(400) // 25
+    plain: list[float] = []
+    lawful: list[float] = []
+    for target in TARGETS:
+        values = np.stack([np.exp(truth([*FEW, target], a)) for a in alpha]) * size[:, None] * 1e-10
+        for errors, given in ((plain, None), (lawful, kind)):
+            found = fit_zero_shot(values[:, :-1], table, FEW, target, MANNER, seed=0, kind=given)
+            errors.append(float(np.abs(found.mean / values[:, -1] - 1).mean()))
+    assert np.mean(lawful) < 0.7 * np.mean(plain)
