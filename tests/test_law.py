@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eda_plugin.domain import Corner
+from eda_plugin.models import experts
 from eda_plugin.models.experts import PLAIN, Domain, Manner
 from eda_plugin.models.frame import frame_of
 from eda_plugin.models.law import common_part, fit_law
@@ -19,6 +21,11 @@ FEW = [Corner("ss", 1.4, 100), Corner("ss", 1.6, -40), Corner("ff", 1.65, 100), 
 MANY = [Corner(p, v, t) for p, v, t in product(("ss", "ff"), (1.4, 1.6, 1.8, 2.0), (-40, 25, 100))]
 TARGETS = [Corner("ss", 1.45, -40), Corner("ff", 1.95, 100), Corner("tt", 1.8, 100)]
 MANNER = Manner((PLAIN, Domain("log")), 0.1)
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experts, "DRAWS", 30)
 
 
 def truth(corners: list[Corner], alpha: float = 1.3, threshold: float = 0.75) -> Floats:
@@ -78,3 +85,14 @@ def test_kriging_after_the_law_is_better_from_few_corners() -> None:
             found = fit_zero_shot(values[:, :-1], table, FEW, target, MANNER, seed=0, kind=given)
             errors.append(float(np.abs(found.mean / values[:, -1] - 1).mean()))
     assert np.mean(lawful) < 0.7 * np.mean(plain)
+
+
+def test_intervals_widen_by_what_the_law_does_not_know() -> None:
+    rng = np.random.default_rng(1)
+    size, kind, table = np.exp(rng.normal(0, 0.5, 200)), np.arange(200) % 2, np.arange(200) // 25
+    values = np.exp(truth(FEW))[None] * size[:, None] * 1e-10
+    near, far = (fit_zero_shot(values, table, FEW, target, MANNER, seed=0, kind=kind) for target in (TARGETS[0], Corner("ss", 1.2, -40)))
+    assert np.all(far.unsure > 2 * near.unsure)
+    alone = replace(far, unsure=0.0)
+    assert (far.half(table, 0.9) >= 1.64 * far.unsure * far.mean).all()
+    np.testing.assert_allclose(far.half(table, 0.9) ** 2, alone.half(table, 0.9) ** 2 + (1.6449 * far.unsure * far.mean) ** 2, rtol=1e-3)

@@ -63,7 +63,8 @@ class Manner:
     temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``averaged``: positive
     values, for which kriging and the expert of the target's own family are averaged where both are there. ``own_process``: what the error
     of the expert counts that follows the target's process to a temperature where that has no corner; few anchors are alone like that when
-    they are held out, so this error says too much.
+    they are held out, so this error says too much. ``least``: factor by which the
+    target may be more certain than anchors held out.
     """
 
     domains: tuple[Domain, ...]
@@ -72,6 +73,7 @@ class Manner:
     own: bool = False
     averaged: bool = False
     own_process: float = 1.0
+    least: float = 0.5
 
 
 def experts_of(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,13 @@ __all__ = ["ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-TIMING = Manner((PLAIN, Domain("log"), Domain("soft log", 0.2)), 0.1)
+TIMING = Manner((PLAIN, Domain("log"), Domain("soft log", 0.2)), 0.1, least=0.25)
 FINE = Domain("log", 1e-9)
 LAW = "law"
+TRUSTED = 2.5
+"""With fewer anchors than this over ``Manner.least``, kriging's deviations are trusted less: that bound rises."""
+MOST = 6.0
+"""The target is taken to be no less certain than the anchors held out by this factor."""
 LARGEST = 3.0
 """Errors, as shares of a value, are cut at this: one number off by orders of magnitude says nothing of the others."""
 
@@ -38,7 +43,8 @@ class ZeroShot:
     ``mean`` (m,) SI; ``scale`` (m,) magnitude over the anchors and ``limit`` the share of it below which values count as that large;
     ``held_out`` (m, A) each anchor predicted from the others, SI, and ``residual`` (m, A) its error as a share of that prediction's size;
     ``widen`` (A,): how much less certain the target is than those anchors were, by kriging; ``relevance`` (A,): how much each tells of the
-    target. ``scores``: mean error of each candidate on anchors held out, as a share of the truth's size.
+    target. ``scores``: mean error of each candidate on anchors held out, as a share of the truth's size. ``unsure`` (m,): deviation, as a
+    share, of what all values of a kind have in common: no error of the anchors tells it where the target lies apart from them.
     """
 
     mean: Array
@@ -50,12 +56,14 @@ class ZeroShot:
     relevance: Array
     chosen: str
     scores: dict[str, float]
+    unsure: Array | float = 0.0
 
     def half(self, table: Index, coverage: float) -> Array:
         """(m,) half width of the interval, SI.
 
         The scale of a value's error is that of the anchors held out, at the value itself and over its ``table``, each as much wider as
-        kriging says; the factor is the quantile of their errors in units of that scale, each left out of its own.
+        kriging says; the factor is the quantile of their errors in units of that scale, each left out of its own. What the
+        law of delays says of its own uncertainty at the target comes on top, as a normal error.
         """
         expected = self.residual * self.widen
         A = expected.shape[1]
@@ -79,7 +87,8 @@ class ZeroShot:
         order = np.argsort(score)
         last = np.searchsorted(np.cumsum(weight[order]) / weight.sum(), coverage)
         factor = score[order][min(int(last), len(score) - 1)]  # rounding may leave the sum of all weights below 1
-        return np.asarray(factor * scale * size, dtype=np.float64)
+        together = NormalDist().inv_cdf(0.5 + coverage / 2) * self.unsure
+        return np.asarray(np.hypot(factor * scale, together) * size, dtype=np.float64)
 
 
 def magnitude(anchors: Array, share: float = 0.1) -> Array:
@@ -118,8 +127,10 @@ def fit_zero_shot(
         return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
     frame = frame_of(corners, target)
     experts, limit = experts_of(Z, frame, manner, seed=seed, latent=latent, informed=informed, only=only)
+    unsure: Array | float = 0.0
     if kind is not None and A > 2 and only is None:
-        experts += _lawful(Z, kind, frame, manner, seed)
+        lawful, unsure = _lawful(Z, kind, frame, manner, seed)
+        experts += lawful
     errors, overall = np.empty((len(Z), len(experts))), np.empty(len(experts))
     for number, expert in enumerate(experts):
         share = np.abs(expert.hidden - Z) / np.maximum(np.abs(Z), limit)
@@ -141,19 +152,20 @@ def fit_zero_shot(
         mean[near], hidden[near] = average([e for e, _ in each], np.stack([off for _, off in each], axis=1), near, Domain("log"))
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
     best = experts[int(np.argmin(overall))]
-    widen = np.clip(best.widen, 0.5, 6.0)
+    widen = np.clip(best.widen, max(manner.least, TRUSTED / A), MOST)
     scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
-    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores)
+    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores, unsure)
 
 
-def _lawful(Z: Array, kind: Index, frame: Frame, manner: Manner, seed: int) -> list[Expert]:
-    """Kriging of what the law of each kind leaves; none where there is nothing to learn a law from."""
+def _lawful(Z: Array, kind: Index, frame: Frame, manner: Manner, seed: int) -> tuple[list[Expert], Array | float]:
+    """Kriging of what the law of each kind leaves, and how unsure the law is (m,); none where there is nothing to learn a law from."""
     common = common_part(Z, kind, frame.corners, frame.others)
     if common is None:
-        return []
+        return [], 0.0
     rest, _ = experts_of(Z / np.exp(common.shown[kind]), frame, manner, seed=seed, latent=None, informed=None, only="kriging")
     target, held = np.exp(common.target[kind]), np.exp(common.held_out[kind])
-    return [replace(e, name=f"{LAW}, {e.name}", mean=e.mean * target, hidden=e.hidden * held) for e in rest]
+    found = [replace(e, name=f"{LAW}, {e.name}", mean=e.mean * target, hidden=e.hidden * held) for e in rest]
+    return found, common.sd[kind]
 
 
 def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corner, settings: FillSettings) -> ZeroShot:
