@@ -156,6 +156,12 @@ def test_onnx_gives_the_predictors_own_numbers(baked: Baked, tmp_path: Path, int
         np.testing.assert_allclose(one[~wrong], other[~wrong], rtol=1e-6)
     assert np.isnan(found[0][wrong]).all()
     assert set(found[1][wrong].tolist()) == {int(Status.REFUSED)}
+    # A batch that lies within the tables takes the graph's other branch.
+    inside = np.flatnonzero(true[3].astype(np.int64) & Status.GRID == 0)
+    assert 0 < len(inside) < 3000
+    columns = {"table": table.astype(np.int64), "corner": corner.astype(np.int64), "slew": slew, "load": load}
+    for one, place in zip(session.run(None, {name: part[inside] for name, part in columns.items()}), order, strict=True):
+        np.testing.assert_allclose(one, true[place][inside], rtol=1e-6)
 
 
 def test_leakage_and_constraints_have_forms_too(tmp_path: Path, needs_tool: Callable[[str], str]) -> None:

@@ -14,7 +14,9 @@ import pytest
 from eda_plugin.adapters.ngspice.variation import output_names, simulate_rows
 from eda_plugin.domain.variation import InputLaw, Parameter
 from eda_plugin.errors import UserError
+from eda_plugin.flow.study_case import StudySettings
 from eda_plugin.flow.study_rows import UNSEEN, RowStore, read_measured_rows, read_rows, write_measured_rows, write_rows
+from eda_plugin.flow.studying import study
 from eda_plugin.models.rows.boosted import BoostingSettings, boosted_scores, scores
 from eda_plugin.models.rows.conditional import fit_conditional
 from eda_plugin.models.rows.generators import SCHEDULES, GeneratorSettings, betas, generate
@@ -269,7 +271,32 @@ def test_study_in_its_short_form(command: Callable[..., subprocess.CompletedProc
     assert "eda-plugin study" in (tmp_path / "s" / "study.html").read_text()
     again = command(*arguments)
     assert again.returncode == 0
-    assert "NOT: regressor" not in again.stdout  # what is finished is not run again
+    assert "NOT, seed 0: regressor" in done.stdout
+    assert "NOT, seed 0: regressor" not in again.stdout  # what is finished is not run again
     wrong = command("study", repository / "examples" / "process_variation", "--out", "s", "--cells", "NAND9")
     assert wrong.returncode == 2
     assert "NAND9" in wrong.stderr
+
+
+def test_study_goes_on_seed_by_seed_and_cell_beside_cell(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    folder = repository / "examples" / "process_variation"
+    small = StudySettings(
+        ("NOT", "BUF"), (40, 9000), real=40, added=60, ratios=(1,), ratio_size=40, detailed=1, seeds=1, updates=3, trees=4
+    )
+    told: list[str] = []
+    first = study(folder, tmp_path / "a", small, told=told.append)
+    assert set(first.cells["NOT"]) == {"rows", "unseen", "regressor", "rivals", "ratios", "estimator"}
+    assert set(first.cells["BUF"]) == {"rows", "unseen", "regressor"}
+    assert any("9,000 real rows of NOT, BUF" in note for note in first.notes)
+    assert any("ngspice" in note for note in first.notes)
+    more = study(folder, tmp_path / "a", replace(small, seeds=2), told=told.append)
+    assert [text for text in told if "seed 0" in text] == told[: len(told) // 2]  # the first seed is not measured again
+    scores = more.cells["NOT"]["regressor"]["40"]["ours"]  # type: ignore[index]
+    assert len(scores) == 2
+    assert scores[0] == first.cells["NOT"]["regressor"]["40"]["ours"][0]  # type: ignore[index]
+    text = (tmp_path / "a" / "study.md").read_text()
+    assert "means over 2 seeds" in text
+    assert "The shipped estimator" in text
+    beside = study(folder, tmp_path / "b", replace(small, workers=2, detailed=0))
+    assert beside.cells["BUF"] == first.cells["BUF"]

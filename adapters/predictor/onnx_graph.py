@@ -5,6 +5,7 @@ The trees are a ``TreeEnsembleRegressor`` each, the smooth mean plain operators,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,16 @@ class _Graph:
         column = self("Squeeze", found, self.constant([1], np.int64))
         return self("Add", self.double(column), self.constant(trees.baseline))
 
+    def either(self, chosen: str, first: Callable[[], str], second: Callable[[], str]) -> str:
+        """What ``first`` makes where the single truth ``chosen`` holds, else what ``second`` does; only the one is computed."""
+        outer, branches = self.nodes, []
+        for name, make in (("first", first), ("second", second)):
+            self.nodes = []
+            output = self.onnx.helper.make_tensor_value_info(make(), self.onnx.TensorProto.DOUBLE, None)
+            branches.append(self.onnx.helper.make_graph(self.nodes, name, [], [output]))
+        self.nodes = outer
+        return self("If", chosen, then_branch=branches[0], else_branch=branches[1])
+
     def double(self, name: str) -> str:
         """The same numbers in double precision."""
         self.count += 1
@@ -126,7 +137,7 @@ class _Graph:
         return self("Sqrt", self("Sqrt", base)) if exponent == 0.25 else self("Pow", base, self.constant(exponent))
 
     def chebyshev(self, x: str, count: int) -> tuple[str, str]:
-        """(n, count) polynomials of x (n, 1), and their slopes."""
+        """(count, n) polynomials of x (n,), and their slopes."""
         one = self("Add", self("Mul", x, self.constant(0.0)), self.constant(1.0))
         values, slopes = [one, x], [self("Sub", one, one), one]
         twice = self("Mul", x, self.constant(2.0))
@@ -134,7 +145,12 @@ class _Graph:
             before = self("Add", self("Mul", values[-1], self.constant(2.0)), self("Mul", twice, slopes[-1]))
             values.append(self("Sub", self("Mul", twice, values[-1]), values[-2]))
             slopes.append(self("Sub", before, slopes[-2]))
-        return self("Concat", *values, axis=1), self("Concat", *slopes, axis=1)
+        return self.rows(values), self.rows(slopes)
+
+    def rows(self, values: Sequence[str]) -> str:
+        """(len(values), n) of as many (n,)."""
+        first = self.constant([0], np.int64)
+        return self("Concat", *(self("Unsqueeze", value, first) for value in values), axis=0)
 
 
 def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
@@ -155,30 +171,32 @@ def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
 
     good = g("And", g("And", within("table", n), within("corner", C)), g("And", sensible("slew"), sensible("load")))
     table, corner = (g("Where", good, name, g.constant(0, np.int64)) for name in ("table", "corner"))
-    slew, load = (g("Unsqueeze", g("Where", good, name, g.constant(0.0)), columns) for name in ("slew", "load"))
+    # Single numbers meet vectors (n,): against columns (n, 1) onnxruntime would go number by number.
+    slew, load = (g("Where", good, name, g.constant(0.0)) for name in ("slew", "load"))
     place = g("Add", g("Mul", table, g.constant(C, np.int64)), corner)
-    shape = g("Mul", g.double(g.gather(baked.shape.reshape(-1, K), place, np.int16)), g.constant(UNIT))
-    log_scale = g("Unsqueeze", g.gather(baked.log_scale.ravel(), place), columns)
-    scale = g("Exp", log_scale)
-    span = g.gather(baked.spans, g.gather(baked.span.ravel(), place, np.int64))
-    s0, s1, c0, c1 = (g("Gather", span, g.constant([at], np.int64), axis=1) for at in range(4))
+    shape = g.double(g.gather(baked.shape.reshape(-1, K), place, np.int16))  # in UNIT
+    # Narrow numbers for what is looked up at random: caches hold them. Logarithms of sizes are kept in single precision anyway.
+    log_scale = g.double(g.gather(baked.log_scale.ravel(), place, np.float32))
+    scale = g("Mul", g("Exp", log_scale), g.constant(UNIT))
+    span = g.gather(baked.spans, g.gather(baked.span.ravel(), place, np.int32))
+    s0, s1, c0, c1 = (g("Gather", span, g.constant(at, np.int64), axis=1) for at in range(4))
     inner_slew, inner_load = g("Min", g("Max", slew, s0), s1), g("Min", g("Max", load, c0), c1)
-    reference = g("Unsqueeze", g.gather(model.load_reference, table), columns)
+    reference = g.gather(model.load_reference, table)
     relative_slew, relative_load = g("Div", inner_slew, g.constant(high)), g("Div", inner_load, reference)
     root = g("Sub", g.power(relative_slew, first), g.constant(zero))
     u = g("Sub", g("Div", g("Mul", root, g.constant(2.0)), g.constant(wide)), g.constant(1.0))
     v = g("Sub", g("Mul", g.power(relative_load, second), g.constant(2.0)), g.constant(1.0))
-    # Columns are chosen by a product with zeros and ones: Gather along them copies number by number.
+    # Polynomials are chosen by a product with zeros and ones: Gather along columns copies number by number.
     i, j = (g.constant(np.eye(max(int(power.max()), 1) + 1)[power].T) for power in model.powers.T)
     p, dp = g.chebyshev(u, max(int(model.powers[:, 0].max()), 1) + 1)
     q, dq = g.chebyshev(v, max(int(model.powers[:, 1].max()), 1) + 1)
-    p, dp, q, dq = (g("MatMul", part, k) for part, k in ((p, i), (dp, i), (q, j), (dq, j)))
-    weighed_p, weighed_q = g("Mul", shape, p), g("Mul", shape, q)
+    p, q = g("Gemm", p, i, transA=1), g("Gemm", q, j, transA=1)
+    weighed_p = g("Mul", shape, p)
 
     ones = g.constant(np.ones((K, 1)))
 
     def total(left: str, right: str) -> str:
-        return g("MatMul", g("Mul", left, right), ones)
+        return g("Squeeze", g("MatMul", g("Mul", left, right), ones), columns)
 
     off_slew, off_load = g("Sub", slew, inner_slew), g("Sub", load, inner_load)
 
@@ -186,24 +204,34 @@ def _build(g: _Graph, baked: Baked, intervals: bool) -> list[str]:
         return g("Greater", g("Abs", by), g("Mul", of, g.constant(1e-6)))
 
     far = g("Or", off(off_slew, slew), off(off_load, load))
-    near = [g("Max", part, g.constant(1e-6)) for part in (relative_slew, relative_load)]
-    du = g("Mul", g("Div", g.power(near[0], first), near[0]), g.constant(2 * first / high / wide))
-    dv = g("Div", g("Mul", g("Div", g.power(near[1], second), near[1]), g.constant(2 * second)), reference)
-    step = g("Add", g("Mul", g("Mul", total(weighed_q, dp), du), off_slew), g("Mul", g("Mul", total(weighed_p, dq), dv), off_load))
-    mean = g("Mul", scale, g("Add", total(weighed_p, q), g("Where", far, step, g.constant(0.0))))
+
+    def beyond() -> str:
+        """Along the tangent at the table's edge."""
+        near = [g("Max", part, g.constant(1e-6)) for part in (relative_slew, relative_load)]
+        du = g("Mul", g("Div", g.power(near[0], first), near[0]), g.constant(2 * first / high / wide))
+        dv = g("Div", g("Mul", g("Div", g.power(near[1], second), near[1]), g.constant(2 * second)), reference)
+        along_slew = total(g("Mul", shape, q), g("Gemm", dp, i, transA=1))
+        along_load = total(weighed_p, g("Gemm", dq, j, transA=1))
+        step = g("Add", g("Mul", g("Mul", along_slew, du), off_slew), g("Mul", g("Mul", along_load, dv), off_load))
+        return g("Where", far, step, g.constant(0.0))
+
+    # A batch that lies within the tables, as most do, does not pay for the slopes.
+    some = g("Greater", g("ReduceSum", g.integer(far), keepdims=0), g.constant(0, np.int64))
+    step = g.either(some, beyond, lambda: g("Mul", slew, g.constant(0.0)))
+    mean = g("Mul", scale, g("Add", total(weighed_p, q), step))
     log_slew = g("Log", g("Max", inner_slew, g.constant(1e-6 * high)))
-    quantity = g("Unsqueeze", g.gather(model.quantity.astype(np.float64), table), columns)
-    scores = g("MatMul", g("Sub", shape, g.constant(model.centre)), g.constant(model.components))
+    quantity = g.gather(model.quantity.astype(np.float64), table)
+    scores = g("Gemm", shape, g.constant(UNIT * model.components), g.constant(-model.centre @ model.components))
     relative = [g("Sub", log_slew, g.constant(float(np.log(high)))), g("Sub", log_slew, log_scale)]
-    features = g("Concat", v, *relative, log_scale, quantity, g.gather(baked.conditions, corner), scores, axis=1)
+    single = [g("Unsqueeze", part, columns) for part in (v, *relative, log_scale, quantity)]
+    features = g("Concat", *single, g.gather(baked.conditions, corner), scores, axis=1)
     floor = g.gather(baked.floor, corner)
-    flat = g("Squeeze", mean, columns)
-    size = g("Max", g("Abs", flat), floor)
+    size = g("Max", g("Abs", mean), floor)
     none = g.constant(np.nan)
-    value = g("Add", flat, g("Mul", size, g.trees(model.residual, features)))
+    value = g("Add", mean, g("Mul", size, g.trees(model.residual, features)))
     g("Where", good, value, none, to="value")
-    level = g.gather(baked.level.ravel().astype(np.int64), place, np.int64)
-    status = g("Add", g("Squeeze", g.integer(far), columns), g.gather(np.array(baked.flags), level, np.int64))
+    level = g.integer(g.gather(baked.level.ravel(), place, np.int8))
+    status = g("Add", g.integer(far), g.gather(np.array(baked.flags), level, np.int64))
     g("Where", good, status, g.constant(int(Status.REFUSED), np.int64), to="status")
     if not intervals:
         return ["value", "status"]
