@@ -20,9 +20,9 @@ __all__ = ["study"]
 @click.option("--cells", metavar="NAME,...", help="Cells.  [default: all]")
 @click.option("--quick", is_flag=True, help="A short form: few rows, one seed.")
 @click.option("--seeds", type=click.IntRange(min=1), help="Runs of each measurement.  [default: 5, quick: 1]")
-@click.option("--sizes", metavar="N,...", help="Real rows to learn from.  [default: 100,250,500,1000, quick: 100]")
+@click.option("--sizes", metavar="N,...", help="Real rows to learn from.  [default: 100,250,500,1000,5000, quick: 100]")
 @click.option("--kept", type=PATH, metavar="DIR", help="Further rows, from simulate.py.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Simulators that run at once.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Cells measured at once.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @as_json
 def study(
