@@ -57,7 +57,7 @@ def bench(
     or opened the truth.
     """
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, written
     from eda_plugin.domain import Corner
     from eda_plugin.errors import FindingsError
 
@@ -82,8 +82,7 @@ def bench(
     if json_:
         print_json({"runs": result.rows, "files": list(map(str, result.files)), "faults": result.faults})
     elif not quiet:
-        for file in result.files:
-            click.echo(f"written {file}")
+        written(result.files)
     if result.faults:
         raise FindingsError("\n".join(result.faults))
 

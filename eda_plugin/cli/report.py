@@ -46,7 +46,7 @@ def report(
 ) -> None:
     """Show a filled corner: what was asked and delivered, errors, intervals, refusals, curves, findings, provenance."""
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, written
     from eda_plugin.errors import UserError
 
     read = {path.resolve() for path in (filled, truth, values, fill_report, *anchors) if path is not None}
@@ -70,5 +70,4 @@ def report(
     elif not quiet:
         click.echo(f"{made.title}: {made.lead}")
         click.echo(f"findings: {made.findings.note}")
-        for file in files:
-            click.echo(f"written {file}")
+        written(files)

@@ -42,7 +42,7 @@ def study(
     The paper's diffusion model (arXiv 2310.10691), its rivals and our conditional model invent rows; ngspice simulates them again; a
     regressor learns with and without them. Writes study.md, study.html and study.json.
     """
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, written
     from eda_plugin.errors import UserError
     from eda_plugin.flow.studying import StudySettings
     from eda_plugin.flow.studying import study as run
@@ -66,5 +66,4 @@ def study(
     elif not quiet:
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
-        for file in result.files:
-            click.echo(f"written {file}")
+        written(result.files)

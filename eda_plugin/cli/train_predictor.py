@@ -45,7 +45,7 @@ def train_predictor(
     from dataclasses import replace
 
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, written
 
     libraries = replace(inputs, paths=(*inputs.paths, *filled)).read()
     made = flow.train_predictors(libraries, kinds=kinds, distil=distil, points=points, seed=seed, session=inputs.session)
@@ -59,5 +59,4 @@ def train_predictor(
             click.echo(f"{kind}: {len(one.trees.keys)} tables at {len(one.trees.corners)} corners")
             for quantity, score in one.trees.scores.items():
                 click.echo(f"  {quantity}: {score['mean absolute error (%)']:.2f} % mean error on values not learnt from")
-        for file in files:
-            click.echo(f"written {file}")
+        written(files)

@@ -50,7 +50,7 @@ def variation(
     a conditional model learns a table's rows together, the known law is integrated over. What is simulated is kept: a run that was stopped
     goes on where it was.
     """
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, written
     from eda_plugin.flow.variation import VariationSettings, add_variation
     from eda_plugin.flow.variation_judge import judge_variation
     from eda_plugin.flow.variation_report import summary
@@ -76,5 +76,4 @@ def variation(
     if json_:
         print_json(found)
     elif not quiet:
-        for file in files:
-            click.echo(f"written {file}")
+        written(files)

@@ -102,7 +102,7 @@ class FillResult:
                     write_all(outputs)
                 raise FindingsError(self._refusal(refused))
             self.session.plugins.before_write(library, out)
-            written = write_all(outputs)
+            written = write_all(outputs, self.session.progress)
             self.session.plugins.after_write(library, out)
             return written
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eda_plugin.config import NullProgress, Progress
 from eda_plugin.errors import UserError
 
 __all__ = ["Output", "plain", "write_all"]
@@ -18,8 +19,8 @@ Output = tuple[Path, Callable[[Path], object]]
 """A file and what writes it: called with a path of the same name in another folder."""
 
 
-def write_all(outputs: Sequence[Output]) -> list[Path]:
-    """Write every file into a hidden folder beside the first and move them into place together.
+def write_all(outputs: Sequence[Output], progress: Progress | None = None) -> list[Path]:
+    """Write every file into a hidden folder beside the first and move them into place together; ``progress`` is told file by file.
 
     Raises ``UserError`` where one of them can't be written (a full disk, say): then none of them has changed.
     """
@@ -36,8 +37,10 @@ def write_all(outputs: Sequence[Output]) -> list[Path]:
     with contextlib.ExitStack() as stack:
         try:
             stages = {folder: Path(stack.enter_context(_beside(folder))) for folder in {path.parent for path in targets}}
+            told = stack.enter_context((progress or NullProgress()).stage("writing", len(outputs)))
             for path, write in outputs:
                 write(stages[path.parent] / path.name)
+                told.advance()
             for path in targets:
                 (stages[path.parent] / path.name).replace(path)
         except (OSError, UserError) as error:

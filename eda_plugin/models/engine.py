@@ -111,8 +111,7 @@ def fill_library(
             values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
             report["timing"] = {"model": zero.chosen, "held_out_error_pct": _percent(zero)}
         clock.mark("timing")
-    with progress.stage("filling the other quantities"):
-        groups = fill_groups(aligned, latent, informed, settings)
+    groups = fill_groups(aligned, latent, informed, settings, progress)
     for name, group in groups.items():
         values[group.flat], half[group.flat] = group.mean, group.half
         origin[group.flat] = group.origin

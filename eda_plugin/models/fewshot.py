@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from eda_plugin.config import Stage
 from eda_plugin.models.features import PointTable, point_features
 from eda_plugin.models.gp import GPSettings, Hyper, Process, fit_hyper, solve
 from eda_plugin.models.network import NetworkSettings, fit_ensemble
@@ -184,11 +185,12 @@ def fit_few_shot(
     layer: Layer = "process",
     networks: NetworkSettings | None = None,
     device: str = "cpu",
+    stage: Stage | None = None,
 ) -> FewShot:
     """Predict the points ``where`` (E,) from the anchors in ``columns``, the prediction ``zero`` (M,) SI and y (N,) SI at ``known``.
 
     ``floor`` (s): errors of smaller values count as errors of that size. ``layer``: what learns the ridge's residual; with ``none``, or too
-    few points, the ridge stands alone. ``networks``: blended with the process.
+    few points, the ridge stands alone. ``networks``: blended with the process. ``stage`` is told each step of training.
     """
     Z = points.anchors[:, columns] / points.scale[:, None]
     ratio, left = ridge(Z, zero / points.scale, y / points.scale[known], points.kind, known, floor / points.scale[known])
@@ -209,13 +211,15 @@ def fit_few_shot(
         return FewShot(where, base[where] + added * size * unit[where], base, unit, np.full(len(where), spread), nothing, known,
                        left * size * unit[known], np.full(len(known), spread**2), None)  # fmt: skip
     kinds = int(points.kind.max()) + 1
-    hyper = fit_hyper(features[known], target, points.kind[known], kinds, seed, settings)
+    hyper = fit_hyper(features[known], target, points.kind[known], kinds, seed, settings, stage)
     solved = solve(features[known], target, points.kind[known], hyper, seed, settings, device)
     mean, variance = solved.predict(features[where], points.kind[where])
     left_out, left_variance, noise = _left_out(features, points.kind, known, target, solved)
     if networks is not None:
         codes = points.kind[known]
-        ensemble = fit_ensemble(features[known], target, codes, points.table[known], kinds, seed=seed, settings=networks, device=device)
+        ensemble = fit_ensemble(
+            features[known], target, codes, points.table[known], kinds, seed=seed, settings=networks, device=device, stage=stage
+        )
         blend = _blend(left_out, ensemble.left_out)
         mean = (1 - blend) * mean + blend * ensemble.predict(features[where], points.kind[where])
         left_out = (1 - blend) * left_out + blend * ensemble.left_out

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from eda_plugin.config import Stage
+
 __all__ = ["GPSettings", "Hyper", "Process", "fit_hyper", "solve"]
 
 Array = NDArray[np.float64]
@@ -97,8 +99,19 @@ def _inverse_diagonal(C: torch.Tensor) -> torch.Tensor:
     return square.double()
 
 
-def fit_hyper(x: NDArray[np.float32], y: Array, kind: NDArray[np.int64], kinds: int, seed: int, settings: GPSettings) -> Hyper:
-    """Maximum likelihood on random subsets. x (N, F), y (N,) of about unit scale, kind (N,) codes below ``kinds``."""
+def fit_hyper(
+    x: NDArray[np.float32],
+    y: Array,
+    kind: NDArray[np.int64],
+    kinds: int,
+    seed: int,
+    settings: GPSettings,
+    stage: Stage | None = None,
+) -> Hyper:
+    """Maximum likelihood on random subsets. x (N, F), y (N,) of about unit scale, kind (N,) codes below ``kinds``.
+
+    ``stage`` is told each of the ``settings.steps``.
+    """
     rng = np.random.default_rng(seed)
     X, Y, code = torch.as_tensor(x).double(), torch.as_tensor(y), torch.as_tensor(kind)
     F = X.shape[1]
@@ -123,6 +136,8 @@ def fit_hyper(x: NDArray[np.float32], y: Array, kind: NDArray[np.int64], kinds: 
         loss.backward()
         optimizer.step()
         value = float(loss.detach())
+        if stage is not None:
+            stage.advance()
     return Hyper(length.detach(), torch.tril(factor.detach()), noise.detach().clamp(min=-9.0), value)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from eda_plugin.config import Stage
+
 __all__ = ["Ensemble", "NetworkSettings", "fit_ensemble"]
 
 Array = NDArray[np.float64]
@@ -76,8 +78,12 @@ def fit_ensemble(
     seed: int,
     settings: NetworkSettings,
     device: str = "cpu",
+    stage: Stage | None = None,
 ) -> Ensemble:
-    """Fit on x (N, F), y (N,) of about unit scale. Points of one ``group`` (N,) stand in one fold."""
+    """Fit on x (N, F), y (N,) of about unit scale. Points of one ``group`` (N,) stand in one fold.
+
+    ``stage`` is told each of the ``settings.steps``.
+    """
     generator = torch.Generator().manual_seed(seed)
     folds, width = settings.folds, settings.width
     names = np.unique(group)
@@ -102,6 +108,8 @@ def fit_ensemble(
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
+        if stage is not None:
+            stage.advance()
     fitted = tuple((weight.detach(), bias.detach()) for weight, bias in layers)
     with torch.no_grad():
         every = _forward(given.expand(folds, *given.shape), fitted).double().cpu().numpy()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.config import FillSettings
+from eda_plugin.config import FillSettings, Progress
 from eda_plugin.data.dataset import Aligned
 from eda_plugin.domain import Origin
 from eda_plugin.models.branches import lower_branch
@@ -63,16 +63,21 @@ def informed_ratios(points: PointTable, known: NDArray[np.int64], y: Array) -> A
     return np.column_stack([points.anchors[known], y]) / points.scale[known, None]
 
 
-def fill_groups(aligned: Aligned, latent: Array | None, informed: Array | None, settings: FillSettings) -> dict[str, GroupFill]:
+def fill_groups(
+    aligned: Aligned, latent: Array | None, informed: Array | None, settings: FillSettings, progress: Progress
+) -> dict[str, GroupFill]:
     """Every group but timing."""
     found = {}
-    for name in sorted(set(aligned.group.tolist()) - {"timing"}):
-        rows = aligned.rows_of(name)
-        flat = np.concatenate([np.arange(aligned.template.start[row], aligned.template.start[row + 1]) for row in rows])
-        if name in ("limit", "other"):
-            found[name] = _policy(aligned, flat)
-        else:
-            found[name] = _group(aligned, flat, name, latent, informed, settings)
+    names = sorted(set(aligned.group.tolist()) - {"timing"})
+    with progress.stage("filling the other quantities", len(names)) as stage:
+        for name in names:
+            rows = aligned.rows_of(name)
+            flat = np.concatenate([np.arange(aligned.template.start[row], aligned.template.start[row + 1]) for row in rows])
+            if name in ("limit", "other"):
+                found[name] = _policy(aligned, flat)
+            else:
+                found[name] = _group(aligned, flat, name, latent, informed, settings)
+            stage.advance()
     return found
 
 

@@ -74,7 +74,9 @@ def fit_timing(
     gp = GPSettings()
     everywhere = np.arange(len(points))
     columns = np.arange(points.anchors.shape[1])
-    with progress.stage("fitting delay and transition"):
+    networks = NetworkSettings() if settings.model == "auto" else None
+    steps = gp.steps + (0 if networks is None else networks.steps)
+    with progress.stage("fitting delay and transition", steps if layer == "process" else None) as stage:
         fit = fit_few_shot(
             points,
             columns,
@@ -86,8 +88,9 @@ def fit_timing(
             seed=settings.seed,
             settings=gp,
             layer=layer,
-            networks=NetworkSettings() if settings.model == "auto" else None,
+            networks=networks,
             device=settings.device,
+            stage=stage,
         )
     rng = np.random.default_rng(settings.seed)
     tables = np.sort(rng.permutation(len(points.rows))[:TABLES])
