@@ -66,6 +66,7 @@ def main() -> None:
         "bench": lambda workers, session, folder: score(workers, session, options.targets, folder),
     }
     base = ep.Session.load()
+    ep.read(EXAMPLE / "lib")  # into the cache: reading is not what is measured
     for name, work in works.items():
         seconds: dict[int, list[float]] = {1: [], 2: []}
         for _ in range(options.rounds):

@@ -224,12 +224,12 @@ def test_bench_is_the_same_on_a_cluster(make_library: Make, tmp_path: Path, dask
         place = make_library(corner)
         place.rename(folder / place.name)
     found = []
-    for name, options in (("one", ["--jobs", "1"]), ("two", ["--jobs", "2"]), ("dask", ["--cluster", dask])):
-        words = ["bench", str(folder), "--case", "B", "--target", "ss,1.60,100", "--model", "nearest", "--model", "interpolation"]
+    for name, options in (("here", ["--jobs", "1"]), ("dask", ["--cluster", dask])):
+        words = ["bench", str(folder), "--case", "B", "--target", "ss,1.60,100", "--target", "tt,1.80,25", "--model", "nearest"]
         assert run([*words, "--out", str(tmp_path / name), "--quiet", *options]) == 0
         rows = json.loads((tmp_path / name / "results.json").read_text())["runs"]
         found.append([{key: row[key] for key in ("target", "model", "score", "anchors")} for row in rows])
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[1]
     assert len(found[0]) == 2
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,7 @@ from typing import TypeVar
 from eda_plugin.adapters.ngspice.log import LogRow, parse_rows
 from eda_plugin.adapters.ngspice.settings import NgspiceSettings
 from eda_plugin.errors import UserError
+from eda_plugin.farm import in_order
 
 __all__ = ["Failure", "answer_rows", "in_parallel", "run_deck"]
 
@@ -127,11 +127,4 @@ def answer_rows(count: int, deck_of: Callable[[Sequence[int]], str], settings: N
 
 def in_parallel(work: Callable[[Item], Answer], items: Sequence[Item], workers: int) -> list[Answer]:
     """``work`` on each item, ``workers`` at once; the answers in the items' order."""
-    if workers <= 1:
-        return [work(item) for item in items]
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            pool.shutdown(cancel_futures=True)  # after an error nothing new is started
+    return in_order(lambda place: work(items[place]), len(items), workers)
