@@ -120,7 +120,7 @@ def _run(case: StudyCase, folder: Path, *, simulator: bool, told: Callable[[str]
     """The figures of a cell and seed, part by part: read where finished, measured where not. One thread: sums of more depend on their
     number."""
     import torch
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
     with threadpool_limits(1):
