@@ -1,6 +1,7 @@
 """lctime as a host: it characterizes the cells of a plan, on the grid that the plan's points span, and the points are looked up.
 
-lctime takes a template and gives a library; it has no hooks. It runs in an environment of its own: nothing of it is imported here.
+lctime takes a template and gives a library; it has no hooks. It runs in an environment of its own: nothing of it is imported here. Its
+slews are ramps from rail to rail; what goes in and what comes out is converted (``lctime_text``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from eda_plugin.errors import UserError
 from eda_plugin.hooks.hosts.command import run_command
+from eda_plugin.hooks.hosts.lctime_text import ramp_share, with_liberty_slews
 from eda_plugin.hooks.registries import Host
 
 __all__ = ["lctime_host", "template_at"]
@@ -35,6 +37,7 @@ def lctime_host(
     def simulate(plan: Path, measured: Path, corner: str) -> None:
         process, volts, celsius = corner.split(",")
         text = template.read_text(encoding="utf-8")
+        share = ramp_share(text)
         base = measured.with_suffix(".template.lib")
         base.write_text(template_at(text, volts, celsius), encoding="utf-8")
         answers: list[str] = []
@@ -42,7 +45,8 @@ def lctime_host(
             slews, loads = _grid([head, *rows], text)
             out, asked, told = (measured.with_suffix(f".{cell}.{end}") for end in ("lib", "plan.csv", "csv"))
             asked.write_text("".join([head, *rows]), encoding="utf-8")
-            grid = ["--slew-times", ",".join(f"{slew:.9g}" for slew in slews), "--output-loads", ",".join(f"{load:.9g}" for load in loads)]
+            ramps = [slew / share for slew in slews]
+            grid = ["--slew-times", _listed(ramps), "--output-loads", _listed(loads)]
             library = ["-L", models.replace("{process}", process)] if models else []
             command = [program, "-l", base, "--cell", cell, "--spice", *spice, *library, *grid, *options, "-o", out]
             try:
@@ -52,6 +56,7 @@ def lctime_host(
             if ran.returncode or not out.is_file():
                 said = (ran.stderr.strip() or ran.stdout.strip())[-500:]
                 raise UserError(f"lctime failed at {corner} for {cell}, exit status {ran.returncode}: {said}")
+            out.write_text(with_liberty_slews(out.read_text(encoding="utf-8"), share), encoding="utf-8")
             # lctime writes indices with six decimals, and simulates at what it was given.
             run_command("lookup", asked, out, "--template", template, "--tolerance", "1%", "-o", told)
             lines = told.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -74,6 +79,10 @@ def template_at(text: str, volts: str, celsius: str) -> str:
         return re.sub(r"(\btemperature\s*:\s*)[^;\n]+", rf"\g<1>{celsius}", moved)
 
     return re.sub(r"\boperating_conditions\s*\([^)]*\)\s*\{[^}]*\}", conditions, text)
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return ",".join(f"{number:.9g}" for number in numbers)
 
 
 def _by_cell(plan: Path) -> dict[str, list[str]]:
