@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from eda_plugin.adapters.registry import FormatRegistry
     from eda_plugin.config import FillSettings, Progress
     from eda_plugin.domain import Corner, Library, Points
-    from eda_plugin.hooks.registries import FilledCorner, ModelRegistry
+    from eda_plugin.hooks.registries import FilledCorner, ModelRegistry, SamplerRegistry
     from eda_plugin.qa.findings import RuleRegistry
 
-__all__ = ["choose_corners", "choose_simulations", "register_checks", "register_formats", "register_models"]
+__all__ = ["choose_corners", "choose_simulations", "register_checks", "register_formats", "register_models", "register_samplers"]
 
 _MODELS = {
     "auto": "whole method: ridge across the anchors, Gaussian process and networks, each table's own points, diffusion",
@@ -93,6 +93,13 @@ def choose_corners(anchors: Sequence[Library]) -> list[Corner]:
         Corner(first.process, first.voltage, second.temperature) for first in known for second in known if first.process == second.process
     }
     return sorted(grid - known)
+
+
+@hookimpl
+def register_samplers(registry: SamplerRegistry) -> None:
+    from eda_plugin.hooks.registries import Sampler
+
+    registry.add(Sampler("variance", "where a Gaussian process learns most; later, where the fill is least certain", choose_simulations))
 
 
 @hookimpl(trylast=True)

@@ -20,7 +20,7 @@ VERSION: Version = (1, 2)
 OLDEST: Version = (1, 0)
 """The oldest one whose plugins still work."""
 
-SINCE: dict[str, Version] = {"register_hosts": (1, 1), "fit_step": (1, 2)}
+SINCE: dict[str, Version] = {"register_hosts": (1, 1), "fit_step": (1, 2), "register_samplers": (1, 2)}
 """Hooks that came after the first version."""
 
 ATTRIBUTE = "EDA_PLUGIN_HOOKS"

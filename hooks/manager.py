@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from eda_plugin.adapters.registry import FormatRegistry
     from eda_plugin.config import FillSettings
     from eda_plugin.domain import Corner, Library, Points
-    from eda_plugin.hooks.registries import FilledCorner, HostRegistry, ModelRegistry
+    from eda_plugin.hooks.registries import FilledCorner, HostRegistry, ModelRegistry, SamplerRegistry
     from eda_plugin.qa.findings import RuleRegistry
 
 __all__ = ["DISABLE_VARIABLE", "PluginInfo", "Plugins"]
@@ -76,6 +76,7 @@ class Plugins:
         self._infos: dict[str, PluginInfo] = {}
         self._formats: FormatRegistry | None = None
         self._models: ModelRegistry | None = None
+        self._samplers: SamplerRegistry | None = None
         self._hosts: HostRegistry | None = None
         self._checks: RuleRegistry | None = None
         self.register(builtin, "builtin", status="built-in")
@@ -147,6 +148,14 @@ class Plugins:
 
             self._models = self._registered("register_models", ModelRegistry(), ModelRegistry.copy)
         return self._models
+
+    @property
+    def samplers(self) -> SamplerRegistry:
+        if self._samplers is None:
+            from eda_plugin.hooks.registries import SamplerRegistry
+
+            self._samplers = self._registered("register_samplers", SamplerRegistry(), SamplerRegistry.copy)
+        return self._samplers
 
     @property
     def hosts(self) -> HostRegistry:

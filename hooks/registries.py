@@ -1,4 +1,4 @@
-"""The registries of models and hosts. That of the formats stands in adapters/registry.py, that of the checks in qa/findings.py."""
+"""The registries of models, samplers and hosts. The formats' stands in adapters/registry.py, that of the checks in qa/findings.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ if TYPE_CHECKING:
     from eda_plugin.config import FillSettings, Progress
     from eda_plugin.domain import Corner, Library, Points
 
-__all__ = ["Fill", "FilledCorner", "Host", "HostRegistry", "Model", "ModelRegistry", "Simulate"]
+__all__ = [
+    "Choose",
+    "Fill",
+    "FilledCorner",
+    "Host",
+    "HostRegistry",
+    "Model",
+    "ModelRegistry",
+    "Sampler",
+    "SamplerRegistry",
+    "Simulate",
+]
 
 
 class FilledCorner(Protocol):
@@ -51,6 +62,28 @@ class Model:
 class ModelRegistry(Registry[Model]):
     def __init__(self) -> None:
         super().__init__("model")
+
+
+Choose = Callable[
+    ["Sequence[Library]", "Library", "Corner", int, int, "Library | None", "Points | None"],
+    "Points",
+]
+"""``choose(anchors, template, target, count, seed, filled, asked)``: at most ``count`` simulations at the target, on the template's axes.
+In later rounds of ``close``, ``filled`` is the corner as it was filled last, with intervals, ``asked`` what was simulated or tried."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A way to choose the simulations of a corner, with ``plan --sampler NAME`` and ``close --sampler NAME``."""
+
+    name: str
+    summary: str
+    choose: Choose
+
+
+class SamplerRegistry(Registry[Sampler]):
+    def __init__(self) -> None:
+        super().__init__("sampler")
 
 
 Simulate = Callable[[Path, Path, str], object]

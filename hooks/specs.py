@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from eda_plugin.adapters.registry import FormatRegistry
     from eda_plugin.config import FillSettings
     from eda_plugin.domain import Corner, Library, Points
-    from eda_plugin.hooks.registries import FilledCorner, HostRegistry, ModelRegistry
+    from eda_plugin.hooks.registries import FilledCorner, HostRegistry, ModelRegistry, SamplerRegistry
     from eda_plugin.qa.findings import RuleRegistry
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "register_formats",
     "register_hosts",
     "register_models",
+    "register_samplers",
 ]
 
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -55,6 +56,11 @@ def register_formats(registry: FormatRegistry) -> None:
 @hookspec
 def register_models(registry: ModelRegistry) -> None:
     """Add models that fill a corner: ``registry.add(Model(...))``. Called once, before the first fit."""
+
+
+@hookspec
+def register_samplers(registry: SamplerRegistry) -> None:
+    """Add ways to choose a corner's simulations: ``registry.add(Sampler(...))``. Called once, before the first is asked for. Since 1.2."""
 
 
 @hookspec

@@ -28,7 +28,7 @@ from eda_plugin.domain.quantity import DELAY
 from eda_plugin.errors import EdaPluginError, PluginError, UserError
 from eda_plugin.hooks import contract
 from eda_plugin.hooks.manager import Plugins
-from eda_plugin.hooks.registries import Host
+from eda_plugin.hooks.registries import Choose, Host
 from eda_plugin.hooks.samples import Case, ConformanceError, check_model, copy_of, same_library, sample_case, sample_libraries
 from eda_plugin.qa.findings import Finding
 from eda_plugin.qa.subject import Subject
@@ -48,8 +48,8 @@ class _Trial:
 def faults(plugin: object, *, files: Sequence[Path] = (), case: Case | None = None) -> list[str]:
     """What ``plugin`` (the module or object that the entry point names) does against the specifications; empty where nothing.
 
-    ``files`` are read with the plugin's formats, ``case`` (``sample_case`` unless given) is asked of its models, checks, hosts, decisions
-    and events. Each hook is called as a run calls it, registration included.
+    ``files`` are read with the plugin's formats, ``case`` (``sample_case`` unless given) is asked of its models, samplers, checks, hosts,
+    decisions and events. Each hook is called as a run calls it, registration included.
     """
     told: list[str] = []
     plugins = Plugins(told.append)
@@ -171,16 +171,28 @@ def _decisions(trial: _Trial) -> Iterator[str]:
         if strange:
             yield f"choose_corners answered {strange[0]!r}; expected a sequence of Corner, or None"
     if "choose_simulations" in trial.hooks:
-        one, two = (
-            trial.plugins.choose_simulations(order, trial.case.template, trial.case.target, 2, 1) for order in (anchors, anchors[::-1])
-        )
-        if len(one) > 2:
-            yield f"choose_simulations answered {len(one)} points where 2 were asked for"
-        if (one.arcs, one.edges, one.index.tolist()) != (two.arcs, two.edges, two.index.tolist()):
-            yield "choose_simulations depends on the order of the anchors, or on chance beyond the seed"
-        known = {key.arc for key in trial.case.template.keys if key.quantity in DELAY}
-        if set(one.arcs) - known:
-            yield f"choose_simulations answered the arc {next(iter(set(one.arcs) - known))}, which the template does not have"
+        yield from _choice("choose_simulations", trial.plugins.choose_simulations, trial.case)
+
+
+def _samplers(trial: _Trial) -> Iterator[str]:
+    if "register_samplers" in trial.hooks:
+        for sampler in list(trial.plugins.samplers)[len(Plugins().samplers) :]:
+            try:
+                yield from _choice(f"the sampler {sampler.name}", sampler.choose, trial.case)
+            except EdaPluginError as error:
+                yield f"the sampler {sampler.name}: {error}"
+
+
+def _choice(who: str, choose: Choose, case: Case) -> Iterator[str]:
+    anchors = tuple(case.anchors)
+    one, two = (choose(order, case.template, case.target, 2, 1, None, None) for order in (anchors, anchors[::-1]))
+    if len(one) > 2:
+        yield f"{who} answered {len(one)} points where 2 were asked for"
+    if (one.arcs, one.edges, one.index.tolist()) != (two.arcs, two.edges, two.index.tolist()):
+        yield f"{who} depends on the order of the anchors, or on chance beyond the seed"
+    known = {key.arc for key in case.template.keys if key.quantity in DELAY}
+    if set(one.arcs) - known:
+        yield f"{who} answered the arc {next(iter(set(one.arcs) - known))}, which the template does not have"
 
 
 def _events(trial: _Trial) -> Iterator[str]:
@@ -225,4 +237,4 @@ def _refusals_allowed() -> Iterator[None]:
         return
 
 
-_STEPS = (_formats, _models, _hosts, _checks, _decisions, _events)
+_STEPS = (_formats, _models, _samplers, _hosts, _checks, _decisions, _events)

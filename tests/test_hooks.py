@@ -22,7 +22,7 @@ from eda_plugin.errors import PluginError, UserError
 from eda_plugin.flow.heard import Heard
 from eda_plugin.hooks import hookimpl, specs
 from eda_plugin.hooks.manager import Plugins
-from eda_plugin.hooks.registries import Host, Model, ModelRegistry
+from eda_plugin.hooks.registries import Host, Model, ModelRegistry, Sampler
 from eda_plugin.qa.findings import Rule, RuleRegistry
 
 Install = Callable[..., Path]
@@ -144,6 +144,17 @@ def test_register_models() -> None:
     assert plugins.models.get("mine").summary == "of mine"
     with pytest.raises(UserError, match="unknown model 'nosuch'; there are auto, "):
         plugins.models.get("nosuch")
+
+
+def test_register_samplers() -> None:
+    plugins = Plugins()
+    assert plugins.samplers.names == ["variance"]
+    mine = Sampler("mine", "of mine", lambda *_: POINTS)
+    plugins = Plugins()
+    plugins.register(plugin(register_samplers=lambda registry: registry.add(mine)), "mine")
+    assert plugins.samplers.get("mine") is mine
+    with pytest.raises(UserError, match="unknown sampler 'nosuch'; there are variance, mine"):
+        plugins.samplers.get("nosuch")
 
 
 def test_register_hosts() -> None:

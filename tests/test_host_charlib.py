@@ -6,6 +6,7 @@ CHARLIB_HOME names the checkout; its other requirements come with ``make hosts``
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 import eda_plugin as ep
 from eda_plugin.adapters import points
-from eda_plugin.domain import Origin
+from eda_plugin.domain import Library, Origin
 from eda_plugin.errors import UserError
 from eda_plugin.hooks.hosts.charlib_corner import FilledCorner
 from eda_plugin.hooks.hosts.charlib_text import repaired
@@ -108,23 +109,25 @@ def test_a_table_of_another_library_is_an_error(make_library: Callable[..., Path
         FilledCorner(other, values, 0.1)
 
 
-CONFIG = """
-settings:
-    lib_name: hkmg22
-    units: {{time: ps, voltage: V, current: uA, pulling_resistance: kOhm, leakage_power: nW, capacitive_load: pF, energy: fJ}}
-    named_nodes: {{primary_power: {{name: VDD, voltage: 0.72}}, primary_ground: {{name: VSS, voltage: 0}}}}
-    simulation: {{backend: ngspice-subprocess}}
-cells:
-    NOT:
-        netlist: {example}/cells.sp
-        models: ["{example}/models.sp {{process}}"]
-        inputs: [A]
-        outputs: ['Y']
-        functions: [Y=!A]
-        data_slews: [9.865, 48.66]
-        loads: [0.0004932, 0.002433]
-"""
 ANCHORS = ("ss_n40C_0v72", "ss_125C_0v72", "ss_125C_0v60", "ss_n40C_0v60", "tt_025C_0v60", "tt_025C_0v80", "tt_085C_0v72")
+TIMED = ("cell_rise", "cell_fall", "rise_transition", "fall_transition")
+FUNCTIONS = {
+    "NOT": ["Y=!A"],
+    "BUF": ["Y=A"],
+    "NAND2": ["Y=!(A&B)"],
+    "NAND3": ["Y=!(A&B&C)"],
+    "NOR2": ["Y=!(A|B)"],
+    "NOR3": ["Y=!(A|B|C)"],
+    "AND2": ["Y=A&B"],
+    "OR2": ["Y=A|B"],
+    "XOR2": ["Y=A^B"],
+    "XNOR2": ["Y=!(A^B)"],
+    "AOI21": ["Y=!((A1&A2)|B)"],
+    "FA": ["CO=(A&B)|(CI&(A|B))", "S=A^B^CI"],
+    "DFFR": ["Q=IQ"],
+}
+FLIPFLOP = {"state": ["IQ=D"], "clock": "posedge CK", "reset": "not RN"}
+Run = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
@@ -143,40 +146,99 @@ def charlib(needs_host: Callable[[str], Path], needs_tool: Callable[[str], str])
     return python, Path(home)
 
 
-def test_charlib_writes_a_library_of_filled_and_simulated_points(charlib: tuple[Path, Path], repository: Path, tmp_path: Path) -> None:
-    """Rising delays are certain enough in part only: the others come from CharLib's own procedure and ngspice."""
+@pytest.fixture(scope="module")
+def characterize(charlib: tuple[Path, Path], repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """``characterize(cells, limit)``: the library that CharLib writes of ss, 0.66 V, 25 degrees; ``simulated`` lets it call ngspice."""
     python, home = charlib
-    example = repository / "examples" / "hkmg22"
-    (tmp_path / "config.yaml").write_text(CONFIG.format(example=example))
+    example, folder = repository / "examples" / "hkmg22", tmp_path_factory.mktemp("charlib")
+    (folder / "anchors").mkdir()
     for name in ANCHORS:
-        (tmp_path / "anchors").mkdir(exist_ok=True)
-        shutil.copy(example / "lib" / f"hkmg22_{name}.lib", tmp_path / "anchors")
-    stand_in = tmp_path / "stand_in"
+        shutil.copy(example / "lib" / f"hkmg22_{name}.lib", folder / "anchors")
+    stand_in = folder / "stand_in"
     stand_in.mkdir()
     shutil.copy(repository / "tests" / "data" / "charlib" / "sitecustomize.py.txt", stand_in / "sitecustomize.py")
-    environment = {**os.environ, "EDA_PLUGIN_COMMAND": f"{sys.executable} -m eda_plugin", "MPLCONFIGDIR": str(tmp_path / "mpl")}
 
-    def characterize(limit: float, path: list[Path]) -> Path:
-        out = tmp_path / "out"
+    def make(cells: dict[str, dict[str, object]], limit: float, *, simulated: bool) -> Path:
+        common = {"netlist": str(example / "cells.sp"), "models": [f"{example / 'models.sp'} {{process}}"]}
+        nodes = {"primary_power": {"name": "VDD", "voltage": 0.72}, "primary_ground": {"name": "VSS", "voltage": 0}}
+        units = {"time": "ps", "voltage": "V", "current": "uA", "pulling_resistance": "kOhm", "leakage_power": "nW"}
+        settings = {
+            "lib_name": "hkmg22",
+            "units": {**units, "capacitive_load": "pF", "energy": "pJ"},
+            "named_nodes": nodes,
+            "simulation": {"backend": "ngspice-subprocess"},
+        }
+        config = {"settings": settings, "cells": {name: {**common, **cell} for name, cell in cells.items()}}
+        (folder / "config.yaml").write_text(json.dumps(config))  # JSON is YAML
         words = ["--anchors", "anchors", "--corner", "ss,0.66,25", "--max-interval", str(limit), "--option=--model", "--option=ridge"]
+        environment = {**os.environ, "EDA_PLUGIN_COMMAND": f"{sys.executable} -m eda_plugin", "MPLCONFIGDIR": str(folder / "mpl")}
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, [*([stand_in] if simulated else []), home, repository]))
+        if not simulated:
+            environment["PATH"] = str(folder)  # there is no simulator there
         subprocess.run(
-            [python, "-m", "eda_plugin.hooks.hosts.charlib_run", "config.yaml", *words, "-o", out],
-            cwd=tmp_path,
-            env={**environment, "PYTHONPATH": os.pathsep.join(map(str, [*path, home, repository]))},
+            [python, "-m", "eda_plugin.hooks.hosts.charlib_run", "config.yaml", *words, "-o", "out"],
+            cwd=folder,
+            env=environment,
             check=True,
         )
-        return out / "hkmg22_ss_025C_0v66.lib"
+        return folder / "out" / "hkmg22_ss_025C_0v66.lib"
 
-    filled = ep.read(characterize(100.0, []))[0]
-    truth = ep.read(example / "lib" / "hkmg22_ss_025C_0v66.lib")[0]
-    delays = {key.quantity: filled[key].values for key in filled.keys if key.pin == "Y" and key.timing_type.startswith("combinational")}
-    assert set(delays) == {"cell_rise", "cell_fall", "rise_transition", "fall_transition"}
-    assert {key.quantity for key in filled.keys} >= {"capacitance", "cell_leakage_power"}
-    assert filled.corner == truth.corner
-    assert ep.check([filled]) is not None
-    kept = tmp_path / "out" / "eda_plugin" / "ss_025C_0v66.values.csv"
-    limit = _limit_that_splits(kept)
-    mixed = ep.read(characterize(limit, [stand_in]))[0]
+    return make
+
+
+def grids(library: Library, cell: str) -> dict[str, object]:
+    """Slews in ps and loads in pF of a cell's delay tables."""
+    axes = next(library[key].axes for key in library.keys if key.cell == cell and key.quantity == "cell_rise")
+    return {"data_slews": (axes[0].values / 1e-12).round(6).tolist(), "loads": (axes[1].values / 1e-12).round(9).tolist()}
+
+
+def test_charlib_writes_the_whole_library_without_a_simulator(characterize: Run, repository: Path) -> None:
+    """Thirteen cells, flip-flop included; every table is the filled corner's, states of an arc joined by the slowest as CharLib does."""
+    truth = ep.read(repository / "examples" / "hkmg22" / "lib" / "hkmg22_ss_025C_0v66.lib")[0]
+    cells: dict[str, dict[str, object]] = {
+        name: {"functions": functions, **grids(truth, name), **(FLIPFLOP if name == "DFFR" else {})}
+        for name, functions in FUNCTIONS.items()
+    }
+    path = characterize(cells, 100.0, simulated=False)
+    made = ep.read(path)[0]
+    filled = ep.read(path.parent / "eda_plugin" / "ss_025C_0v66.lib")[0]
+    assert made.corner == filled.corner == truth.corner
+    slowest: dict[tuple[str, ...], NDArray[np.float64]] = {}
+    for key in filled.keys:
+        if key.quantity in TIMED or key.quantity in ("rise_constraint", "fall_constraint"):
+            kind = f"combinational_{key.quantity.replace('cell_', '')[:4]}" if key.timing_type == "combinational" else key.timing_type
+            place = (key.cell, key.pin, key.related_pin, kind, key.quantity)
+            values = filled[key].values if key.cell == "DFFR" else filled[key].values.T  # CharLib's own tables begin with the load
+            slowest[place] = np.maximum(values, slowest.get(place, values))
+    written = {
+        (key.cell, key.pin, key.related_pin, key.timing_type, key.quantity): made[key].values
+        for key in made.keys
+        if key.timing_type not in ("pin", "leakage", "internal_power")
+    }
+    for place, values in written.items():
+        theirs = slowest[place]
+        assert values == pytest.approx(theirs if values.shape == theirs.shape else theirs.T, rel=1e-6, abs=1e-18), place
+    wanted = {place for place in slowest if place[3] != "min_pulse_width"}
+    assert set(written) == wanted
+    numbers = {(key.cell, key.pin, key.quantity): float(made[key].values) for key in made.keys if key.timing_type in ("pin", "leakage")}
+    for key in filled.keys:
+        if key.quantity == "capacitance":
+            assert numbers[key.cell, key.pin, "capacitance"] == pytest.approx(float(filled[key].values), rel=1e-6)
+    assert {cell for cell, _, quantity in numbers if quantity == "cell_leakage_power"} == set(FUNCTIONS) - {"DFFR"}
+    assert not [found for found in ep.check([made]) if found.severity.name == "ERROR"]
+
+
+def test_charlib_simulates_what_is_too_uncertain(characterize: Run, repository: Path) -> None:
+    """Half of an inverter's points are certain enough; the others come from CharLib's own procedure and ngspice."""
+    truth = ep.read(repository / "examples" / "hkmg22" / "lib" / "hkmg22_ss_025C_0v66.lib")[0]
+    cell: dict[str, object] = {"functions": FUNCTIONS["NOT"], "data_slews": [9.865, 48.66], "loads": [0.0004932, 0.002433]}
+    path = characterize({"NOT": cell}, 100.0, simulated=False)
+    filled = ep.read(path)[0]
+    delays = {key.quantity: filled[key].values for key in filled.keys if key.quantity in TIMED}
+    assert set(delays) == set(TIMED)
+    mixed = ep.read(
+        characterize({"NOT": cell}, _limit_that_splits(path.parent / "eda_plugin" / "ss_025C_0v66.values.csv"), simulated=True)
+    )[0]
     unchanged: list[NDArray[np.bool_]] = []
     for key in mixed.keys:
         if key.quantity in delays:
@@ -184,7 +246,7 @@ def test_charlib_writes_a_library_of_filled_and_simulated_points(charlib: tuple[
             real = next(truth[other] for other in truth.keys if other.cell == "NOT" and other.quantity == key.quantity)
             rows = [int(abs(real.axes[0].values - slew).argmin()) for slew in (9.865e-12, 48.66e-12)]
             columns = [int(abs(real.axes[1].values - load).argmin()) for load in (0.4932e-15, 2.433e-15)]
-            expected = real.values[np.ix_(rows, columns)].T  # CharLib's tables begin with the load
+            expected = real.values[np.ix_(rows, columns)].T
             assert mixed[key].values[~same] == pytest.approx(expected[~same], rel=0.05), "simulated"
             unchanged.append(same.ravel())
     shares = np.concatenate(unchanged)

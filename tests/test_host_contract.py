@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -18,11 +19,12 @@ import numpy as np
 import pytest
 
 from eda_plugin.adapters.base import Format
+from eda_plugin.cli.app import run
 from eda_plugin.domain import Library, Origin
 from eda_plugin.errors import ParseError, PluginError, UserError
 from eda_plugin.hooks import contract, hookimpl, specs, testing
 from eda_plugin.hooks.manager import Plugins
-from eda_plugin.hooks.registries import Host, Model
+from eda_plugin.hooks.registries import Host, Model, Sampler
 from eda_plugin.hooks.testing import ConformanceError, check_model, faults, sample_case, sample_libraries
 from eda_plugin.models.engine import fill_library
 from eda_plugin.qa.findings import Rule
@@ -41,7 +43,7 @@ def quiet(**_: object) -> None:
 # Version
 
 
-@pytest.mark.parametrize(("needs", "listed"), [(None, "1.0"), ("1.0", "1.0"), ("1.1", "1.1")])
+@pytest.mark.parametrize(("needs", "listed"), [(None, "1.0"), ("1.0", "1.0"), ("1.1", "1.1"), ("1.2", "1.2")])
 def test_an_older_plugin_keeps_working(needs: object, listed: str) -> None:
     plugins, heard = Plugins(), list[object]()
     plugins.register(plugin(needs, library_loaded=lambda library: heard.append(library)), "old")
@@ -91,6 +93,41 @@ def test_every_hook_that_came_later_is_known_and_says_so(repository: Path) -> No
         assert f"Since {contract.version_text(since)}." in text.split(f"### `{hook}(")[1].split("###")[0]
         assert f"Since {contract.version_text(since)}." in (getattr(specs, hook).__doc__ or "")
     assert f"version {contract.version_text(contract.VERSION)}" in text
+
+
+SAMPLER = """
+from eda_plugin.hooks import hookimpl
+from eda_plugin.hooks.registries import Sampler
+EDA_PLUGIN_HOOKS = "1.2"
+
+def first_places(anchors, template, target, count, seed, filled, asked):
+    from eda_plugin.domain import Points
+    import numpy as np
+    tables = [table for table in template if table.key.quantity == "cell_rise"][:count]
+    index = np.array([[axis.values[0] for axis in table.axes] for table in tables])
+    return Points.plan(tuple(table.key.arc for table in tables), ("rise",) * len(tables), index)
+
+@hookimpl
+def register_samplers(registry):
+    registry.add(Sampler("first", "the first place of each table", first_places))
+"""
+
+
+def test_a_sampler_is_found_by_entry_point_and_chosen_by_name(
+    install: Callable[..., Path], anchors: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("samplers", SAMPLER)
+    assert run(["plugins", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["samplers"]["first"] == "the first place of each table"
+    words = ["plan", *map(str, anchors), "--target", "ss,1.60,100", "--budget", "2", "--quiet", "-o"]
+    assert run([*words, str(tmp_path / "first.csv"), "--sampler", "first"]) == 0
+    rows = list(csv.DictReader((tmp_path / "first.csv").read_text().splitlines()))
+    assert [(row["edge"], row["index_1"], row["index_2"]) for row in rows] == [("rise", "0.01", "0.001")] * 2
+    assert run([*words, str(tmp_path / "own.csv")]) == 0
+    assert run([*words, str(tmp_path / "named.csv"), "--sampler", "variance"]) == 0
+    assert (tmp_path / "own.csv").read_bytes() == (tmp_path / "named.csv").read_bytes() != (tmp_path / "first.csv").read_bytes()
+    assert run([*words, str(tmp_path / "no.csv"), "--sampler", "firts"]) == 2
+    assert "unknown sampler 'firts'; there are variance, first" in capsys.readouterr().err
 
 
 # Conformance kit
@@ -186,6 +223,11 @@ def test_rules_decisions_events_and_hosts_are_tried() -> None:
     assert faults(plugin(choose_simulations=lambda count: case.measured)) == []
     swinging = iter([case.measured, replace(case.measured, index=case.measured.index[::-1])])
     assert "depends on the order of the anchors" in faults(plugin(choose_simulations=lambda count: next(swinging)))[0]
+    swinging = iter([case.measured, replace(case.measured, index=case.measured.index[::-1])])
+    bad_choice = Sampler("mine", "", lambda *_: next(swinging))
+    assert "the sampler mine depends on the order" in faults(plugin("1.2", register_samplers=lambda registry: registry.add(bad_choice)))[0]
+    good_choice = Sampler("mine", "", lambda *_: case.measured)  # type: ignore[arg-type]
+    assert faults(plugin("1.2", register_samplers=lambda registry: registry.add(good_choice))) == []
     assert faults(plugin(before_write=lambda path: 1 / 0))[0].endswith("failed and is left out: ZeroDivisionError: division by zero")
 
     def refuse(path: Path) -> None:

@@ -26,6 +26,7 @@ __all__ = ["close"]
 @simulates
 @click.option("--budget", default="2%", show_default=True, help="Simulations of all rounds: a share of the corner's, or their number.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds at most.")
+@click.option("--sampler", metavar="NAME", help="Who chooses the simulations.  [default: a plugin's decision, else variance]")
 @click.option("--until", default="p99=2%", show_default=True, help="Tolerances of the intervals' half-widths: p99=, mean=, max=.")
 @click.option("--work", type=PATH, metavar="DIR", help="Journal of what is simulated, and failed runs.  [default: OUT.lib.work]")
 @click.option("-o", "--output", type=PATH, required=True, metavar="OUT.lib", help="Library to write.")
@@ -42,6 +43,7 @@ def close(
     target: str,
     budget: str,
     rounds: int,
+    sampler: str | None,
     until: str,
     work: Path | None,
     output: Path,
@@ -81,6 +83,7 @@ def close(
         settings=settings,
         strict=strict,
         extrapolate=extrapolate,
+        sampler=sampler,
         tell=_nothing if inputs.quiet or json_ else _show,
         session=inputs.session,
     )

@@ -37,6 +37,7 @@ __all__ = ["fill"]
 @click.option("--max-interval", type=SHARE, metavar="SHARE", help="Refuse delays and transitions whose interval is wider (5%).")
 @click.option("--refused", type=PATH, metavar="PLAN", help="Simulations that give what was refused: .csv or .parquet.")
 @click.option("--allow-refused", is_flag=True, help="Write the library all the same, with the model's values there.")
+@click.option("--sigma", is_flag=True, help="Write the intervals into the library, too, as LVF sigma tables (ocv_sigma_cell_rise ...).")
 @click.option("--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda.")
 @fits
 @as_json
@@ -59,6 +60,7 @@ def fill(
     max_interval: float | None,
     refused: Path | None,
     allow_refused: bool,
+    sigma: bool,
     no_diffusion: bool,
     device: str,
     threads: int,
@@ -79,6 +81,8 @@ def fill(
     stated = click.get_current_context().get_parameter_source("interval") is not ParameterSource.DEFAULT
     if side is not None and stated:
         raise click.UsageError("--interval goes without --side: there, an end of the interval is the quantile")
+    if side is not None and sigma:
+        raise click.UsageError("--sigma goes without --side: a guard band has used the intervals up")
     guard = None if side is None else GuardBand(side, 0.95 if quantile is None else quantile)
     settings = FillSettings(seed=seed, interval=interval, diffusion=not no_diffusion, threads=threads, device=device, model=model)
     gaps = target == "missing"
@@ -108,7 +112,14 @@ def fill(
         beside = [out.with_name(out.name + end) for end in (".origin.parquet", ".origin.csv.gz")] if values is None else [values]
         sources = [*(Path(library.source) for library in libraries), *([measured] if measured else [])]
         files = result.write(
-            out, intervals=intervals, values=beside, report=report, refused=refused, allow_refused=allow_refused, inputs=sources
+            out,
+            intervals=intervals,
+            values=beside,
+            report=report,
+            refused=refused,
+            allow_refused=allow_refused,
+            sigma=sigma,
+            inputs=sources,
         )
         if save_model is not None:
             result.save(save_model)

@@ -21,6 +21,9 @@ __all__ = ["plan"]
 @click.option("--budget", default="2%", show_default=True, help="Share of the corner's simulations (2%, 0.02) or their number (500).")
 @click.option("-o", "--output", type=PATH, metavar="PLAN", help="Plan to write: .csv or .parquet.")
 @click.option("--from-sta", type=PATH, metavar="REPORT", help="OpenSTA's paths of a design: buy what they use. (docs/hosts/opensta.md)")
+@click.option(
+    "--sampler", metavar="NAME", help="Who chooses, of those that `plugins` lists.  [default: a plugin's decision, else variance]"
+)
 @click.option("--anchors-only", type=click.IntRange(min=1), metavar="K", help="Name the K corners that serve best as anchors instead.")
 @click.option("--wanted", multiple=True, metavar="P,V,T", help="Corner to fill from those anchors.  [default: every candidate]")
 @click.option(
@@ -36,6 +39,7 @@ def plan(
     budget: str,
     output: Path | None,
     from_sta: Path | None,
+    sampler: str | None,
     anchors_only: int | None,
     wanted: tuple[str, ...],
     candidates: tuple[str, ...],
@@ -68,6 +72,7 @@ def plan(
         seed=seed,
         extrapolate=extrapolate,
         from_sta=from_sta,
+        sampler=sampler,
         session=inputs.session,
     )
     path = made.write(output)

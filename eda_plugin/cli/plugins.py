@@ -13,20 +13,21 @@ __all__ = ["plugins"]
 @click.option("--quiet", is_flag=True, help="Print nothing but warnings: which plugins are broken.")
 @as_json
 def plugins(quiet: bool, json_: bool) -> None:
-    """List plugins (built-in, loaded, disabled, broken), formats, models, hosts and checks."""
+    """List plugins (built-in, loaded, disabled, broken), formats, models, samplers, hosts and checks."""
     from dataclasses import asdict
 
     from eda_plugin.cli.show import print_json, table
 
     loaded = session_of(quiet=True).plugins
     formats, models, checks = list(loaded.formats), list(loaded.models), list(loaded.checks)
-    hosts = list(loaded.hosts)  # before the list: one may break here
+    samplers, hosts = list(loaded.samplers), list(loaded.hosts)  # before the list: one may break here
     if json_:
         print_json(
             {
                 "plugins": [asdict(info) for info in loaded.infos],
                 "formats": [{"name": format.name, "patterns": format.patterns, "summary": format.summary} for format in formats],
                 "models": {model.name: model.summary for model in models},
+                "samplers": {sampler.name: sampler.summary for sampler in samplers},
                 "hosts": {host.name: host.summary for host in hosts},
                 "checks": {rule.name: rule.reason for rule in checks},
             }
@@ -43,6 +44,7 @@ def plugins(quiet: bool, json_: bool) -> None:
     rows = [(format.name, verb, " ".join(format.patterns), format.summary) for format, verb in zip(formats, verbs, strict=True)]
     table("formats", ["name", "is", "files", "summary"], rows)
     table("models", ["name", "summary"], [(model.name, model.summary) for model in models])
+    table("samplers", ["name", "summary"], [(sampler.name, sampler.summary) for sampler in samplers])
     if hosts:
         table("hosts", ["name", "summary"], [(host.name, host.summary) for host in hosts])
     table("checks", ["name", "reason"], [(rule.name, rule.reason) for rule in checks])

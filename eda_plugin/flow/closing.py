@@ -150,14 +150,15 @@ def close(
     settings: FillSettings | None = None,
     strict: bool = False,
     extrapolate: bool = False,
+    sampler: str | None = None,
     tell: Callable[[Round], None] = lambda _: None,
     session: Session | None = None,
 ) -> Closed:
     """Fill ``target``, buying simulations in up to ``rounds`` rounds until the intervals meet ``until`` or ``budget`` is spent.
 
     The first round spreads its share of the budget over all tables; each later one asks where the last fill is least certain.
-    ``tell`` is given each round as it ends. A simulation that fails is not asked for again. Raises as ``plan``, ``characterize`` and
-    ``fill`` do.
+    ``sampler`` chooses instead, where one is named. ``tell`` is given each round as it ends. A simulation that fails is not asked for
+    again. Raises as ``plan``, ``characterize`` and ``fill`` do.
     """
     session = session or Session.load()
     settings = settings or FillSettings()
@@ -189,6 +190,7 @@ def close(
             extrapolate=extrapolate,
             filled=filled,
             asked=asked,
+            sampler=sampler,
             session=quiet,
         ).points
         fresh = _without(chosen, asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eda_plugin import __version__
-from eda_plugin.adapters.base import WriteOptions
+from eda_plugin.adapters.base import Format, WriteOptions
 from eda_plugin.config import FillSettings, GuardBand
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.errors import FindingsError, UserError
@@ -31,6 +31,7 @@ __all__ = ["FillResult", "fill"]
 
 SHOWN = 10
 """Findings that an error's text lists."""
+SIGMA_NOTE = "; ocv_sigma tables: how uncertain filled values are, not how the process varies"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +62,16 @@ class FillResult:
         report: str | Path | None = None,
         refused: str | Path | None = None,
         allow_refused: bool = False,
+        sigma: bool = False,
         inputs: Sequence[str | Path] = (),
     ) -> list[Path]:
         """Write the library, in the template's text, and what goes beside it: all files or none.
 
         ``intervals``: CSV of the timing values' intervals. ``values``: tables (Parquet, CSV) of every value, its interval and its origin.
-        ``report``: Markdown by suffix ``.md``, else JSON. ``refused``: the plan of ``FillResult.refused``. ``inputs`` are files that must
-        not be overwritten, beside the template. Returns the paths written. Where values are refused, only that plan is written, and
-        ``FindingsError`` raised, unless ``allow_refused``: then the library holds the model's numbers there.
+        ``report``: Markdown by suffix ``.md``, else JSON. ``refused``: the plan of ``FillResult.refused``. ``sigma``: the intervals of
+        delays and transitions stand in the library, too, as LVF sigma tables. ``inputs`` are files that must not be overwritten, beside
+        the template. Returns the paths written. Where values are refused, only that plan is written, and ``FindingsError`` raised,
+        unless ``allow_refused``: then the library holds the model's numbers there.
         """
         from eda_plugin.adapters import points
 
@@ -78,9 +81,11 @@ class FillResult:
             source = Path(self.template.source)
             if writer.write is None or not writer.claims(source):
                 raise UserError(f"{out}: the template {source} is no {writer.name} file, so there is no text to put numbers into; give one")
-            options = WriteOptions(source, self._note())
+            options = WriteOptions(source, self._note() + (SIGMA_NOTE if sigma else ""))
             write, library = writer.write, self.library
             outputs: list[Output] = [(out, lambda place: write(library, place, options))]
+            if sigma:
+                outputs = [(out, self._with_sigma(writer, options))]
             if intervals is not None:
                 outputs.append((Path(intervals), lambda place: points.write_intervals(library, place)))
             outputs.extend((Path(value), lambda place: points.write_values(library, place)) for value in values)
@@ -105,6 +110,24 @@ class FillResult:
             written = write_all(outputs, self.session.progress)
             self.session.plugins.after_write(library, out)
             return written
+
+    def _with_sigma(self, writer: Format, options: WriteOptions) -> Callable[[Path], object]:
+        """What writes the library and then its sigma tables into the text."""
+        from eda_plugin.adapters import liberty
+        from eda_plugin.qa.sigma import sigma_tables
+
+        write = writer.write
+        if write is None or writer.name != "liberty":
+            raise UserError(f"sigma tables are Liberty's; {writer.name} files have none")
+        if "guard_band" in self.report:
+            raise UserError("sigma tables go without a guard band: its values stand at one end of their intervals already")
+        tables = sigma_tables(self.library, float(str(self.report["interval"])))
+
+        def both(place: Path) -> None:
+            write(self.library, place, options)
+            liberty.add_variation(place, tables, place)
+
+        return both
 
     def save(self, folder: str | Path) -> Path:
         """Write the fitted model, safetensors with its configuration, into a folder, which is made."""

@@ -106,13 +106,15 @@ def plan(
     filled: Library | None = None,
     asked: Points | None = None,
     from_sta: str | Path | None = None,
+    sampler: str | None = None,
     session: Session | None = None,
 ) -> Plan:
     """Choose the simulations of ``target`` that teach most for ``budget``.
 
     ``template``: a file or library at the target's axes, else the nearest anchor. ``filled``: the corner as it was filled before, whose
     intervals then say where more is to be learnt; ``asked``: what was simulated or tried already, and is not asked for again.
-    ``from_sta``: OpenSTA's report of a design's paths, whose arcs, slews and loads come first. Raises ``UserError`` for anchors, target,
+    ``from_sta``: OpenSTA's report of a design's paths, whose arcs, slews and loads come first. ``sampler``: who
+    chooses, by name; else the plugins' decision, and last the built-in one. Raises ``UserError`` for anchors, target,
     budget or report that don't fit.
     """
     session = session or Session.load()
@@ -123,7 +125,8 @@ def plan(
         session.warn(check_target(corner, anchors, extrapolate=extrapolate))
         total = simulations(blank)
         count = budget_count(budget, total)
-        points = session.plugins.choose_simulations(anchors, blank, corner, count, seed, filled, asked)
+        choose = session.plugins.choose_simulations if sampler is None else session.plugins.samplers.get(sampler).choose
+        points = choose(anchors, blank, corner, count, seed, filled, asked)
         check_measured(points, blank)
         if from_sta is not None:
             points = _for_design(Path(from_sta), blank, count, points)

@@ -15,7 +15,7 @@ from charlib.characterizer.procedures import register, registered_procedures
 
 from eda_plugin.errors import UserError
 from eda_plugin.hooks.hosts.charlib_corner import FilledCorner
-from eda_plugin.hooks.hosts.charlib_tasks import filled_cell, filled_leakage, filled_number
+from eda_plugin.hooks.hosts.charlib_tasks import filled_cell, filled_leakage, filled_numbers
 
 __all__ = ["PROCEDURES", "Characterizer", "answer_from"]
 
@@ -101,7 +101,7 @@ def _in_unit(value: float, unit: Any) -> float:
 @register
 def eda_plugin_capacitance(cell: Any, config: Any, settings: Any) -> Iterator[Task]:
     """Capacitances of input pins; those that are uncertain are measured as ``ac_sweep`` does."""
-    corner = _known()
+    corner, known = _known(), {}
     for task in _own("ac_sweep", cell, config, settings):
         pin = task[4]
         found = [row for row, key in corner.rows(cell.name, pin, "") if key.quantity == "capacitance"]
@@ -109,7 +109,9 @@ def eda_plugin_capacitance(cell: Any, config: Any, settings: Any) -> Iterator[Ta
         if table is None or not certain:
             yield task
         else:
-            yield (filled_number, cell.liberty, pin, "capacitance", float(table.values) / float(1 * settings.units.capacitance))
+            known[pin] = float(table.values) / float(1 * settings.units.capacitance)
+    if known:
+        yield (filled_numbers, cell.liberty, "capacitance", known)
 
 
 @register

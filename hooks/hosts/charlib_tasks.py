@@ -8,7 +8,7 @@ import numpy as np
 from charlib.liberty.liberty import Group
 from charlib.liberty.library import LookupTable
 
-__all__ = ["filled_cell", "filled_leakage", "filled_number"]
+__all__ = ["filled_cell", "filled_leakage", "filled_numbers"]
 
 
 def filled_cell(group: Any, rows: list[tuple[Any, ...]]) -> Any:
@@ -24,9 +24,10 @@ def filled_cell(group: Any, rows: list[tuple[Any, ...]]) -> Any:
     return group
 
 
-def filled_number(group: Any, pin: str, name: str, value: float) -> Any:
-    """Task: a cell's group with a number at a pin."""
-    group.group("pin", pin).add_attribute(name, value)
+def filled_numbers(group: Any, name: str, values: dict[str, float]) -> Any:
+    """Task: a cell's group with a number at each of its pins."""
+    for pin, value in values.items():
+        group.group("pin", pin).add_attribute(name, value)
     return group
 
 
