@@ -134,7 +134,7 @@ def points_of(anchors: Sequence[Library], truth: Library) -> tuple[PointTable, F
     """Delay and transition point by point as the models see them, and the true value (M,) of each."""
     aligned = align(anchors, template_of(truth), truth.corner)
     kinds = np.array([TIMING.index(key.quantity) if key.quantity in TIMING else -1 for key in aligned.template.keys])
-    points = gather(aligned.blocks(aligned.rows_of("timing")), kinds, 1e-13)
+    points = gather(aligned, aligned.rows_of("timing"), kinds, 1e-13)
     return points, truth.values[points.flat]
 
 

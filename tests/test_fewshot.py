@@ -15,6 +15,7 @@ from eda_plugin.models.fewshot import FewShot, Layer, correlation, fit_few_shot,
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.others import latent_coordinates
+from eda_plugin.models.speed import at_own_speed
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -144,14 +145,15 @@ def test_few_points_leave_the_ridge_alone(case: tuple[PointTable, Floats, Index]
 def test_features_are_finite_standard_and_of_the_chosen_anchors(case: tuple[PointTable, Floats, Index]) -> None:
     points = case[0]
     columns = np.array([0, 2, 3])
-    X = point_features(points, columns, points.anchors.mean(axis=1))
+    base = points.anchors.mean(axis=1)
+    X = point_features(points, columns, base, at_own_speed(points, columns, base))
     assert np.isfinite(X).all()
     assert np.abs(X).max() <= 6.0
     assert np.abs(X.mean(axis=0)).max() < 0.1
     other = points.anchors.copy()
     other[:, 1] *= 7.0  # an anchor that is left out must not tell
     again = replace(points, anchors=other)
-    np.testing.assert_array_equal(point_features(again, columns, points.anchors.mean(axis=1)), X)
+    np.testing.assert_array_equal(point_features(again, columns, base, at_own_speed(again, columns, base)), X)
 
 
 def test_a_hole_is_the_anchors_usual_ratio_times_the_others() -> None:

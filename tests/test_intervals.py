@@ -82,7 +82,7 @@ def test_a_stand_in_is_like_the_target_and_is_judged_where_its_truth_is_known() 
     known = points.first[:-1] + 3
     found = rehearse(
         points, ANCHORS, 4, points.anchors[:, 0], known, 1e-12, np.array([0, 5]),
-        seed=0, settings=GPSettings(), layer="none", device="cpu", stage=NullProgress(),
+        seed=0, settings=GPSettings(), layer="none", hyper=None, device="cpu", stage=NullProgress(),
     )  # fmt: skip
     assert found.columns.tolist() == [0, 1, 2, 3]
     assert np.isnan(found.error).sum() == 2  # what was given

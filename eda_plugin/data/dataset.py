@@ -15,7 +15,7 @@ from eda_plugin.domain import Corner, Library, Origin, Points, TableKey, answer_
 from eda_plugin.domain.quantity import group_of
 from eda_plugin.errors import TableError, UserError
 
-__all__ = ["Aligned", "Block", "align", "complete_template", "look_up", "reveal"]
+__all__ = ["Aligned", "Block", "align", "along", "complete_template", "look_up", "reveal"]
 
 Array = NDArray[np.float64]
 
@@ -42,10 +42,11 @@ class Aligned:
     """``template`` (complete: every table that is to be filled), the anchors' corners in the order of the columns, the target's corner.
 
     ``anchors`` (m, A) and ``beyond`` (m, A, float32): each anchor at each of the template's m values. ``known`` (m,): what is measured or
-    given at the target, NaN elsewhere.
+    given at the target, NaN elsewhere. ``libraries``: the anchors themselves.
     """
 
     template: Library
+    libraries: tuple[Library, ...]
     corners: tuple[Corner, ...]
     target: Corner
     anchors: Array
@@ -125,7 +126,7 @@ def align(anchors: Sequence[Library], template: Library, target: Corner, measure
         key = library.keys[row]
         raise TableError("no anchor has this table; add one that has, or take the arc out of the template",
                          corner=target, arc=key.arc, quantity=key.quantity)  # fmt: skip
-    return Aligned(library, tuple(anchor.corner for anchor in anchors), target, values, beyond, known)
+    return Aligned(library, tuple(anchors), tuple(anchor.corner for anchor in anchors), target, values, beyond, known)
 
 
 def look_up(library: Library, anchors: Sequence[Library]) -> tuple[Array, NDArray[np.float32]]:
@@ -160,14 +161,14 @@ def _look_up(library: Library, anchor: Library, values: Array, beyond: NDArray[n
         for rank in range(3):
             if library.axis[chosen[0], rank] < 0:
                 continue
-            block, out = _along(block, library, anchor, library.axis[chosen, rank], anchor.axis[found[chosen], rank], rank + 1)
+            block, out = along(block, library, anchor, library.axis[chosen, rank], anchor.axis[found[chosen], rank], rank + 1)
             far = far + out.reshape([len(chosen), *(-1 if axis == rank else 1 for axis in range(3))])
         place = library.start[chosen][:, None] + np.arange(int(block[0].size))
         values[place] = block.reshape(len(chosen), -1)
         beyond[place] = np.broadcast_to(far, block.shape).reshape(len(chosen), -1)
 
 
-def _along(
+def along(
     block: Array, library: Library, anchor: Library, ours: NDArray[np.int32], theirs: NDArray[np.int32], axis: int
 ) -> tuple[Array, Array]:
     """Tables (n, ...) looked up along one axis, and (n, points) how far each point lies beyond the anchor's ends."""

@@ -92,7 +92,7 @@ def fill_library(
     informed: Array | None = None
     points: PointTable | None = None
     if len(rows):
-        points = gather(aligned.blocks(rows), kinds, _floor(aligned, rows))
+        points = gather(aligned, rows, kinds, _floor(aligned, rows))
         known = np.flatnonzero(np.isfinite(aligned.known[points.flat]))
         y = aligned.known[points.flat[known]]
         with progress.stage("predicting without simulations"):

@@ -5,21 +5,27 @@ Nothing here names a cell, a vendor or a corner: all of it is computed from the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.data.dataset import Block
+from eda_plugin.data.dataset import Aligned
+from eda_plugin.data.speed import AnchorTables, anchor_tables
 
-__all__ = ["PointTable", "gather", "point_features", "without_holes"]
+__all__ = ["AtSpeed", "PointTable", "gather", "point_features", "without_holes"]
 
 Array = NDArray[np.float64]
 
 GRADIENTS = 14
 SHAPES = 14
-"""Principal components kept of the anchors' slopes at a point, and of the anchors' whole tables."""
+SPEEDS = 6
+FAR = 3
+"""Principal components kept of the anchors' slopes at a point, of whole tables, of the anchors' speeds and of how far they end early."""
+TINY = 1e-15  # s
+FAINT = 1e-2
+APART = 2.0
+"""Ratios to the base prediction: it counts as at least this share of the magnitude, logarithms are cut at this."""
 GRID = 7
 CLIP = 6.0
 MADE_UP = 1.0
@@ -34,7 +40,7 @@ class PointTable:
     (M, A) SI, no NaN; ``scale`` (M,) magnitude; ``beyond`` (M, A) how far outside its axes; ``place`` (M, 2) logarithms of the first
     and second axis value; ``rank`` (M, 2) the same as positions in the grid, 0 to 1; ``slopes`` (M, 2 A) of the anchors along both axes as
     shares of the magnitude; ``shapes`` (T, 49 A) the anchors' whole tables; ``first`` (T + 1,) where each begins; ``rows`` (T,) of the
-    library and ``shape`` (T, 3) of each table.
+    library and ``shape`` (T, 3) of each table. ``sources``: the anchors' own tables.
     """
 
     flat: NDArray[np.int64]
@@ -50,6 +56,7 @@ class PointTable:
     first: NDArray[np.int64]
     rows: NDArray[np.int64]
     shape: NDArray[np.int64]
+    sources: AnchorTables
 
     def __len__(self) -> int:
         return len(self.flat)
@@ -59,11 +66,23 @@ class PointTable:
         return np.concatenate([np.arange(self.first[t], self.first[t + 1]) for t in tables]) if len(tables) else np.zeros(0, dtype=np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class AtSpeed:
+    """Some anchors at the target's speed (data/speed.py).
+
+    ``values`` (M, C) SI of the C anchors, ``beyond`` (M, C) how far extrapolated, ``ratio`` (T, C) how much slower the target's tables are.
+    """
+
+    values: Array
+    beyond: Array
+    ratio: Array
+
+
 def _principal(X: Array, count: int) -> Array:
     """Scores of the first principal components of the standardized columns, each with unit variance."""
     Z = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)
     values, vectors = np.linalg.eigh(Z.T @ Z / len(Z))
-    keep = min(count, int((values > 1e-9 * values[-1]).sum()))
+    keep = min(count, int((values > 1e-9 * max(values[-1], 1e-30)).sum()))
     scores = Z @ vectors[:, ::-1][:, :keep]
     largest = np.abs(vectors[:, ::-1][:, :keep]).argmax(axis=0)
     signs = np.sign(vectors[:, ::-1][largest, np.arange(keep)])  # the sign of an eigenvector is arbitrary: the same on every machine
@@ -107,14 +126,14 @@ def without_holes(anchors: Array, floor: float = 0.0) -> Array:
     return np.where(holes, size[:, None] * ratio, anchors)
 
 
-def gather(blocks: Sequence[Block], kinds: NDArray[np.int64], floor: float) -> PointTable:
-    """Lay blocks out point by point. ``kinds``: code of the quantity of each library row; ``floor`` (s): smallest magnitude.
+def gather(aligned: Aligned, rows: NDArray[np.int64], kinds: NDArray[np.int64], floor: float) -> PointTable:
+    """Lay the tables in ``rows`` out point by point. ``kinds``: quantity of each library row, by code; ``floor`` (s): smallest magnitude.
 
     What an anchor lacks is made up (``without_holes``) and counts as beyond its axes: no truth to learn from.
     """
     parts: dict[str, list[Array]] = {name: [] for name in ("anchors", "beyond", "place", "rank", "slopes", "scale")}
-    flat, rows, lengths, grids, shape = [], [], [], [], []
-    for block in blocks:
+    flat, numbers, lengths, grids, shape = [], [], [], [], []
+    for block in aligned.blocks(rows):
         n, P, A = block.anchors.shape
         X = block.anchors
         holes = np.isnan(X)
@@ -139,40 +158,54 @@ def gather(blocks: Sequence[Block], kinds: NDArray[np.int64], floor: float) -> P
         parts["slopes"].append(np.concatenate(slopes, axis=-1).reshape(n * P, 2 * A))
         grids.append(_to_grid(np.log(np.maximum(np.abs(full[:, :, :, 0]), 0.05 * floor))).reshape(n, -1))
         flat.append(block.flat.reshape(-1))
-        rows.append(block.rows)
+        numbers.append(block.rows)
         lengths.append(np.full(n, P))
         shape.append(np.tile(block.shape, (n, 1)))
     length = np.concatenate(lengths)
     table = np.repeat(np.arange(len(length)), length)
-    row = np.concatenate(rows)
+    row = np.concatenate(numbers)
+    first = np.concatenate([[0], np.cumsum(length)])
     joined = {name: np.concatenate(part) for name, part in parts.items()}
     return PointTable(
         flat=np.concatenate(flat),
         table=table,
         kind=kinds[row][table],
         shapes=np.concatenate(grids),
-        first=np.concatenate([[0], np.cumsum(length)]),
+        first=first,
         rows=row,
         shape=np.concatenate(shape),
+        sources=anchor_tables(aligned, row, first),
         **joined,
     )
 
 
-def point_features(points: PointTable, columns: NDArray[np.int64], base: Array) -> NDArray[np.float32]:
-    """(M, F) standardized features of every point from the anchors in ``columns``.
+def point_features(points: PointTable, columns: NDArray[np.int64], base: Array, speed: AtSpeed) -> NDArray[np.float32]:
+    """(M, F) standardized features of every point from the anchors in ``columns`` (C,).
 
-    The anchors' values and the base prediction as ratios to the magnitude, that magnitude, slew, load, principal components of the
-    anchors' slopes here and of the whole tables, and how far each anchor had to be extrapolated.
+    Magnitude, slew, load; principal components of the anchors' slopes here, of their tables, and of what they say at the target's speed
+    (``speed``, of the same anchors) as logarithms of ratios to the base prediction, here and over the whole table; the speeds themselves;
+    how far each anchor had to be extrapolated.
     """
     A = points.anchors.shape[1]
-    Z = points.anchors[:, columns] / points.scale[:, None]
     every = np.concatenate([columns, columns + A])
     grid = points.shapes.reshape(len(points.shapes), -1, A)[:, :, columns].reshape(len(points.shapes), -1)
-    parts = [Z, (base / points.scale)[:, None], np.log(points.scale)[:, None], points.place, _principal(points.slopes[:, every], GRADIENTS)]
-    parts.append(_principal(grid, SHAPES)[points.table])
-    far = points.beyond[:, columns]
-    if far.any():
-        parts.append(_principal(far, 3))
+    ratio = np.clip(np.log(np.maximum(speed.values, TINY) / np.maximum(np.abs(base), FAINT * points.scale)[:, None]), -APART, APART)
+    tables = [_principal(grid, SHAPES), _principal(_tables(points, ratio), SHAPES), _principal(np.log(speed.ratio), SPEEDS)]
+    parts = [np.log(points.scale)[:, None], points.place, _principal(points.slopes[:, every], GRADIENTS)]
+    parts += [part[points.table] for part in tables]
+    parts += [_principal(speed.beyond, FAR), _principal(ratio, len(columns))]
     X = np.concatenate(parts, axis=1)
     X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)
     return np.asarray(np.clip(X, -CLIP, CLIP), dtype=np.float32)
+
+
+def _tables(points: PointTable, values: Array) -> Array:
+    """(T, 49 C) whole tables of ``values`` (M, C), those of any shape on a grid of positions."""
+    out = np.empty((len(points.rows), GRID * GRID * values.shape[1]))
+    shapes, which = np.unique(points.shape, axis=0, return_inverse=True)
+    for number, shape in enumerate(shapes):
+        tables = np.flatnonzero(which.ravel() == number)
+        flat = points.first[tables][:, None] + np.arange(int(np.prod(shape)))
+        full = values[flat].reshape(len(tables), *shape, -1)
+        out[tables] = _to_grid(full[:, :, :, 0]).reshape(len(tables), -1)
+    return out

@@ -1,13 +1,15 @@
 """The mean of a corner of which a few points were simulated.
 
-Three layers, each on the residual of the one before: a ridge across the anchors that shrinks to the prediction without simulations, a
-Gaussian process over point features (models/gp.py), and kriging inside each table from its own measured points. Baselines: the ridge alone,
-and the ridge with boosted trees in the process's place.
+Layers, each on the residual of the one before: a ridge across the anchors that shrinks to the prediction without simulations; a ridge
+across the anchors and the anchors at the target's own speed (models/speed.py); a Gaussian process over point features (models/gp.py), with
+networks; and kriging inside each table from its own measured points. What the target's speed is, the first ridge tells, then small
+networks on what that gave, each table by one that never saw its measured points: a speed that follows them would make the anchors agree
+with them, and nothing be left to learn from. Baselines: the first ridge alone, and the second with boosted trees in the process's place.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -15,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.config import Stage
-from eda_plugin.models.features import PointTable, point_features
+from eda_plugin.models.features import AtSpeed, PointTable, point_features
 from eda_plugin.models.gp import GPSettings, Hyper, Process, fit_hyper, solve
 from eda_plugin.models.network import NetworkSettings, fit_ensemble
+from eda_plugin.models.speed import at_own_speed
 
 __all__ = ["FewShot", "Layer", "correlation", "fit_few_shot", "inside_tables", "ridge"]
 
@@ -28,9 +31,11 @@ Layer = Literal["process", "trees", "none"]
 
 FEWEST = 40
 """Measured points below which nothing but the ridge is fitted."""
+SPEED_NETWORKS = NetworkSettings(width=128, steps=400)
 FOLDS = 5
 SHRINK = tuple(10.0**power for power in range(-7, 2))
 CLIP = 20.0
+HARMLESS = 1.06
 RANGE = (1.4, 5.0)
 """Correlation lengths of residuals along slew and load, in grid steps: correlation .50 to the next slew, .82 to the next load."""
 
@@ -86,6 +91,35 @@ def ridge(Z: Array, zero: Array, y: Array, kind: Index, known: Index, floor: Arr
         out[every] = zero[every] + np.column_stack([Z[every], zero[every]]) @ best[1]
         left[at] = best[2]
     return out, left
+
+
+def _at_speed(
+    points: PointTable, columns: Index, prior: Array, estimate: Array, known: Index, y: Array, floor: float
+) -> tuple[Array, AtSpeed]:
+    """The second ridge (M,) SI: across the anchors and the anchors at the speed of the ``estimate``, shrunk to the ``prior``, (M,) SI."""
+    speed = at_own_speed(points, columns, estimate)
+    unit = np.maximum(np.abs(prior), floor)
+    X = np.concatenate([points.anchors[:, columns], speed.values], axis=1) / unit[:, None]
+    return ridge(X, prior / unit, y / unit[known], points.kind, known, floor / unit[known])[0] * unit, speed
+
+
+def _residual(base: Array, known: Index, y: Array, floor: float) -> tuple[Array, float]:
+    """What a layer learns, (N,) of about unit scale, and its unit as a share of the ``base`` (M,)."""
+    share = (y - base[known]) / np.maximum(np.abs(base[known]), floor)
+    size = max(1.5 * float(np.median(np.abs(share))), 1e-6)
+    return np.clip(share / size, -CLIP, CLIP), size
+
+
+def _without_own(
+    points: PointTable, features: NDArray[np.float32], base: Array, known: Index, y: Array, floor: float, seed: int, device: str
+) -> Array:
+    """(M,) SI: ``base`` corrected by small networks, each table by what its own measured points did not teach."""
+    target, size = _residual(base, known, y, floor)
+    codes, tables = points.kind[known], points.table[known]
+    kinds = int(points.kind.max()) + 1
+    networks = fit_ensemble(features[known], target, codes, tables, kinds, seed=seed, settings=SPEED_NETWORKS, device=device)
+    added = networks.predict(features, points.kind, points.table)
+    return np.asarray(base + added * size * np.maximum(np.abs(base), floor), dtype=np.float64)
 
 
 def correlation(points: PointTable, a: Index, b: Index) -> Array:
@@ -162,13 +196,13 @@ def _trees(features: NDArray[np.float32], kind: Index, known: Index, target: Arr
 
 
 def _blend(process: Array, ensemble: Array) -> float:
-    """Share of the ensemble in the mean: half, or what the left-out residuals (N,) of the two say where half does not help.
+    """Share of the ensemble in the mean: half, or what the left-out residuals (N,) of the two say where half harms.
 
-    Half is preferred because a left-out network has seen a fifth less than the ensemble that predicts.
+    A left-out residual is one network's that has seen a fifth less, and the mean of them all predicts: so half may look a little worse.
     """
     shares = np.array([0.5, 0.0, 0.15, 0.3])
     errors = [float(np.abs((1 - share) * process + share * ensemble).mean()) for share in shares]
-    return 0.5 if errors[0] <= errors[1] else float(shares[int(np.argmin(errors))])
+    return 0.5 if errors[0] <= HARMLESS * errors[1] else float(shares[int(np.argmin(errors))])
 
 
 def fit_few_shot(
@@ -184,13 +218,15 @@ def fit_few_shot(
     settings: GPSettings,
     layer: Layer = "process",
     networks: NetworkSettings | None = None,
+    hyper: Hyper | None = None,
     device: str = "cpu",
     stage: Stage | None = None,
 ) -> FewShot:
     """Predict the points ``where`` (E,) from the anchors in ``columns``, the prediction ``zero`` (M,) SI and y (N,) SI at ``known``.
 
     ``floor`` (s): errors of smaller values count as errors of that size. ``layer``: what learns the ridge's residual; with ``none``, or too
-    few points, the ridge stands alone. ``networks``: blended with the process. ``stage`` is told each step of training.
+    few points, the ridge stands alone. ``networks``: blended with the process. ``hyper``: of a fit of the same library at another corner
+    from one anchor more, or from as many; learnt anew where there is none. ``stage`` is told each step of training.
     """
     Z = points.anchors[:, columns] / points.scale[:, None]
     ratio, left = ridge(Z, zero / points.scale, y / points.scale[known], points.kind, known, floor / points.scale[known])
@@ -201,22 +237,27 @@ def fit_few_shot(
         spread = float(np.sqrt(np.mean((left * points.scale[known] / unit[known]) ** 2))) if len(known) else 1.0
         return FewShot(where, base[where], base, unit, np.full(len(where), spread), nothing, known, left * points.scale[known],
                        np.full(len(known), spread**2), None)  # fmt: skip
-    features = point_features(points, columns, base)
-    residual = (y - base[known]) / unit[known]
-    size = max(1.5 * float(np.median(np.abs(residual))), 1e-6)
-    target = np.clip(residual / size, -CLIP, CLIP)
+    kinds = int(points.kind.max()) + 1
+    codes = points.kind[known]
+    base, speed = _at_speed(points, columns, base, base, known, y, floor)
+    estimate = _without_own(points, point_features(points, columns, base, speed), base, known, y, floor, seed, device)
+    base, speed = _at_speed(points, columns, base, estimate, known, y, floor)
+    unit = np.maximum(np.abs(base), floor)
+    features = point_features(points, columns, base, speed)
+    target, size = _residual(base, known, y, floor)
     if layer == "trees":
         added, left = _trees(features, points.kind, known, target, where, seed)
         spread = float(np.sqrt(np.mean(left**2))) * size
         return FewShot(where, base[where] + added * size * unit[where], base, unit, np.full(len(where), spread), nothing, known,
                        left * size * unit[known], np.full(len(known), spread**2), None)  # fmt: skip
-    kinds = int(points.kind.max()) + 1
-    hyper = fit_hyper(features[known], target, points.kind[known], kinds, seed, settings, stage)
-    solved = solve(features[known], target, points.kind[known], hyper, seed, settings, device)
+    F = features.shape[1]
+    if hyper is None or not 0 <= len(hyper.length) - F <= 1:
+        hyper = fit_hyper(features[known], target, codes, kinds, seed, settings, device, stage)
+    hyper = replace(hyper, length=hyper.length[:F])  # the last feature is the least component of what the anchors say here
+    solved = solve(features[known], target, codes, hyper, seed, settings, device)
     mean, variance = solved.predict(features[where], points.kind[where])
     left_out, left_variance, noise = _left_out(features, points.kind, known, target, solved)
     if networks is not None:
-        codes = points.kind[known]
         ensemble = fit_ensemble(
             features[known], target, codes, points.table[known], kinds, seed=seed, settings=networks, device=device, stage=stage
         )

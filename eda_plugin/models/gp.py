@@ -25,7 +25,7 @@ class GPSettings:
     """``steps`` of Adam on subsets of ``subset`` points; ``largest``: points of the exact solution; ``degrees`` of freedom of the weights;
     ``batch``: points predicted at once."""
 
-    steps: int = 60
+    steps: int = 120
     subset: int = 800
     rate: float = 0.1
     largest: int = 6000
@@ -106,6 +106,7 @@ def fit_hyper(
     kinds: int,
     seed: int,
     settings: GPSettings,
+    device: str = "cpu",
     stage: Stage | None = None,
 ) -> Hyper:
     """Maximum likelihood on random subsets. x (N, F), y (N,) of about unit scale, kind (N,) codes below ``kinds``.
@@ -113,18 +114,18 @@ def fit_hyper(
     ``stage`` is told each of the ``settings.steps``.
     """
     rng = np.random.default_rng(seed)
-    X, Y, code = torch.as_tensor(x).double(), torch.as_tensor(y), torch.as_tensor(kind)
+    X, Y, code = torch.as_tensor(x).double().to(device), torch.as_tensor(y).to(device), torch.as_tensor(kind).to(device)
     F = X.shape[1]
-    length = torch.full((F,), float(np.log(3.0 * np.sqrt(F / 10.0))), dtype=torch.float64)
-    factor = torch.linalg.cholesky(0.7 * torch.eye(kinds, dtype=torch.float64) + 0.3)
-    noise = torch.full((kinds,), float(np.log(0.2)), dtype=torch.float64)
+    length = torch.full((F,), float(np.log(3.0 * np.sqrt(F / 10.0))), dtype=torch.float64, device=device)
+    factor = torch.linalg.cholesky(0.7 * torch.eye(kinds, dtype=torch.float64, device=device) + 0.3)
+    noise = torch.full((kinds,), float(np.log(0.2)), dtype=torch.float64, device=device)
     parameters = [length.requires_grad_(), factor.requires_grad_(), noise.requires_grad_()]
     optimizer = torch.optim.Adam(parameters, lr=settings.rate)
     value = float("nan")
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * (1.0 - 0.8 * step / settings.steps)
-        rows = torch.as_tensor(np.sort(rng.choice(len(y), min(settings.subset, len(y)), replace=False)))
+        rows = torch.as_tensor(np.sort(rng.choice(len(y), min(settings.subset, len(y)), replace=False))).to(device)
         lower = torch.tril(factor)
         own = code[rows]
         scaled = X[rows] * torch.exp(-length)
@@ -138,7 +139,7 @@ def fit_hyper(
         value = float(loss.detach())
         if stage is not None:
             stage.advance()
-    return Hyper(length.detach(), torch.tril(factor.detach()), noise.detach().clamp(min=-9.0), value)
+    return Hyper(length.detach().cpu(), torch.tril(factor.detach()).cpu(), noise.detach().clamp(min=-9.0).cpu(), value)
 
 
 def solve(

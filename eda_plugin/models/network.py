@@ -36,22 +36,35 @@ class NetworkSettings:
 class Ensemble:
     """Weights (folds, in, out) and biases (folds, 1, out) of the layers.
 
-    ``left_out`` (N,) residual of each training point, from the network that did not see it.
+    ``left_out`` (N,) residual of each training point, from the network that did not see it; ``groups`` (G,) ascending, of the training
+    points, and ``folds`` (G,) the network that did not see each.
     """
 
     layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
     left_out: Array
     kinds: int
+    groups: NDArray[np.int64]
+    folds: NDArray[np.int64]
 
-    def predict(self, x: NDArray[np.float32], kind: NDArray[np.int64], batch: int = 16384) -> Array:
-        """(M,) mean of the networks at features ``x`` (M, F) of quantities ``kind`` (M,)."""
+    def predict(
+        self, x: NDArray[np.float32], kind: NDArray[np.int64], group: NDArray[np.int64] | None = None, *, batch: int = 16384
+    ) -> Array:
+        """(M,) mean of the networks at features ``x`` (M, F) of quantities ``kind`` (M,).
+
+        With ``group`` (M,): in groups that were trained on, the network that did not see them instead.
+        """
         out = np.empty(len(x))
         device = self.layers[0][0].device
-        with torch.no_grad():
-            for begin in range(0, len(x), batch):
-                part = slice(begin, begin + batch)
-                given = _inputs(x[part], kind[part], self.kinds).to(device)
-                out[part] = _forward(given.expand(len(self.layers[0][0]), *given.shape), self.layers).mean(dim=0).double().cpu().numpy()
+        for begin in range(0, len(x), batch):
+            part = slice(begin, begin + batch)
+            given = _inputs(x[part], kind[part], self.kinds).to(device)
+            with torch.no_grad():
+                each = _forward(given.expand(len(self.layers[0][0]), *given.shape), self.layers).double().cpu().numpy()
+            out[part] = each.mean(axis=0)
+            if group is not None:
+                place = np.minimum(np.searchsorted(self.groups, group[part]), len(self.groups) - 1)
+                own = np.flatnonzero(self.groups[place] == group[part])
+                out[begin + own] = each[self.folds[place[own]], own]
         return out
 
 
@@ -86,9 +99,9 @@ def fit_ensemble(
     """
     generator = torch.Generator().manual_seed(seed)
     folds, width = settings.folds, settings.width
-    names = np.unique(group)
-    fold_of = dict(zip(names.tolist(), (np.random.default_rng(seed).permutation(len(names)) % folds).tolist(), strict=True))
-    fold = np.array([fold_of[g] for g in group.tolist()])
+    names, place = np.unique(group, return_inverse=True)
+    unseen = np.random.default_rng(seed).permutation(len(names)) % folds
+    fold = unseen[place]
     given = _inputs(x, kind, kinds).to(device)
     target = torch.as_tensor(y, dtype=torch.float32).to(device)
     sizes = [given.shape[1], width, width, 1]
@@ -113,4 +126,4 @@ def fit_ensemble(
     fitted = tuple((weight.detach(), bias.detach()) for weight, bias in layers)
     with torch.no_grad():
         every = _forward(given.expand(folds, *given.shape), fitted).double().cpu().numpy()
-    return Ensemble(fitted, y - every[fold, np.arange(len(y))], kinds)
+    return Ensemble(fitted, y - every[fold, np.arange(len(y))], kinds, names, unseen)

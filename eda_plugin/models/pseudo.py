@@ -15,7 +15,7 @@ from eda_plugin.config import Stage
 from eda_plugin.domain import Corner
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FewShot, Layer, fit_few_shot
-from eda_plugin.models.gp import GPSettings
+from eda_plugin.models.gp import GPSettings, Hyper
 
 __all__ = ["Rehearsal", "choose_stand_ins", "rehearse"]
 
@@ -59,20 +59,34 @@ def rehearse(
     seed: int,
     settings: GPSettings,
     layer: Layer,
+    hyper: Hyper | None,
     device: str,
     stage: Stage,
 ) -> Rehearsal:
     """Fit anchor ``stand_in`` from the others, with simulations at the same points ``known`` as the target's.
 
     ``zero`` (M,): its prediction from the others without simulations. Points outside its own axes are extrapolated, so neither known nor
-    judged.
+    judged. ``hyper``: of the target's own fit.
     """
     columns = np.delete(np.arange(points.anchors.shape[1]), stand_in)
     truth = points.anchors[:, stand_in]
     sound = points.beyond[:, stand_in] <= 0
     own = known[sound[known]]
     where = points.of_tables(tables)
-    fit = fit_few_shot(points, columns, zero, own, truth[own], floor, where=where, seed=seed, settings=settings, layer=layer, device=device)
+    fit = fit_few_shot(
+        points,
+        columns,
+        zero,
+        own,
+        truth[own],
+        floor,
+        where=where,
+        seed=seed,
+        settings=settings,
+        layer=layer,
+        hyper=hyper,
+        device=device,
+    )
     error = np.where(sound[where], (truth[where] - fit.mean) / fit.unit[where], np.nan)
     error[np.isin(where, own)] = np.nan
     stage.advance()

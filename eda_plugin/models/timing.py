@@ -109,6 +109,7 @@ def fit_timing(
                 seed=settings.seed,
                 settings=gp,
                 layer=layer,
+                hyper=fit.hyper,
                 device=settings.device,
                 stage=stage,
             )
