@@ -88,3 +88,11 @@ def test_a_stand_in_is_like_the_target_and_is_judged_where_its_truth_is_known() 
     assert np.isnan(found.error).sum() == 2  # what was given
     share = (points.anchors[found.fit.where, 4] - found.fit.mean) / found.fit.unit[found.fit.where]
     np.testing.assert_array_equal(found.error[np.isfinite(found.error)], share[np.isfinite(found.error)])
+
+
+def test_what_nobody_knows_of_any_point_is_left_out_of_the_scale() -> None:
+    rng = np.random.default_rng(4)
+    features = rng.random((500, 3))
+    features[:, 1] = np.nan
+    scale = fit_scale(features, 0.01 * rng.standard_normal(500), 0).predict(np.array([[0.5, np.nan, 0.5], [0.5, 0.7, 0.5]]))
+    assert np.isfinite(scale).all()

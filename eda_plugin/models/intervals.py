@@ -106,7 +106,8 @@ def fit_scale(features: Array, error: Array, seed: int) -> Scale:
         early_stopping=False,
         random_state=seed,
     )
-    model.fit(features, np.log(np.maximum(np.abs(error), SMALLEST)))
+    unknown = np.isnan(features).all(axis=0)  # every point of the rehearsals was given: nothing tells what a table's own points show
+    model.fit(np.where(unknown, 0.0, features), np.log(np.maximum(np.abs(error), SMALLEST)))
     return Scale(model)
 
 

@@ -161,10 +161,16 @@ def fit_timing(
         "model": NAMES[layer if len(known) >= FEWEST else "none"] + (", networks" if fit.blend else ""),
         "networks_share": fit.blend,
         "left_out_error_pct": round(100 * float(left_share.mean()), 4) if len(y) else None,
-        "rehearsed": {r.corner.name: {"error_pct": round(100 * float(np.nanmean(np.abs(r.error))), 4)} for r, _ in rehearsed},
+        "rehearsed": {r.corner.name: {"error_pct": _mean_pct(r.error)} for r, _ in rehearsed},
         "table_samples": judged,
     }
     return TimingFill(points, fit, fit.mean, half, scale * fit.unit, residual, condition, settings.interval, report)
+
+
+def _mean_pct(error: Array) -> float | None:
+    """Mean size of the known errors; ``None`` where every point of a rehearsal was given."""
+    known = error[np.isfinite(error)]
+    return round(100 * float(np.abs(known).mean()), 4) if len(known) else None
 
 
 def _scales(
