@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,14 +17,14 @@ Floats = NDArray[np.float64]
 KEY = TableKey("inv", "Y", "A", "combinational", "negative_unate", "", "cell_rise")
 
 
-def gate(corner_speed: float, slews: Sequence[float], loads: Sequence[float], *, load_first: bool = False, corner: int = 0) -> Library:
+def gate(corner_speed: float, slews: Floats, loads: Floats, *, load_first: bool = False, corner: int = 0) -> Library:
     """One table of a gate that obeys the law: ``corner_speed`` times slower than 1, twenty tables of other strengths."""
     tables = []
     for n in range(20):
         own = corner_speed * (1 + 0.1 * n)
-        s, c = np.array(slews)[:, None], np.array(loads)[None, :]
+        s, c = slews[:, None], loads[None, :]
         values = own * 1e-11 * (1 + c / 1e-14) * (1 + np.log1p(s / own / 2e-11))
-        axes = (Axis(SLEW, np.array(slews)), Axis(LOAD, np.array(loads)))
+        axes = (Axis(SLEW, slews), Axis(LOAD, loads))
         key = KEY._replace(cell=f"inv_{n:02d}")
         tables.append((key, axes[::-1], values.T) if load_first else (key, axes, values))
     return library_of(tables, ANCHORS[corner])

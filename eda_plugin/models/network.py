@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """``folds`` networks of two hidden layers of ``width``; ``steps`` of AdamW on ``batch`` points each, cosine rate."""
+    """``folds`` networks of two hidden layers of ``width``; ``steps`` of AdamW, cosine rate, on ``batch`` points each or all there are."""
 
     folds: int = 5
     width: int = 192
@@ -116,7 +116,7 @@ def fit_ensemble(
     for step in range(settings.steps):
         for options in optimizer.param_groups:
             options["lr"] = settings.rate * 0.5 * (1 + np.cos(np.pi * step / settings.steps))
-        rows = torch.stack([mine[torch.randint(len(mine), (settings.batch,), generator=generator)] for mine in own]).to(device)
+        rows = torch.stack([mine[torch.randint(len(mine), (min(settings.batch, len(y)),), generator=generator)] for mine in own]).to(device)
         loss = torch.nn.functional.smooth_l1_loss(_forward(given[rows], tuple(layers)), target[rows], beta=0.3)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
