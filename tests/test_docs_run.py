@@ -214,13 +214,7 @@ SCENES: dict[str, Callable[[Path, Make], None]] = {
 TOOLS = {"docs/characterize.md": "ngspice", "docs/hosts/make.md": "make"}
 
 
-UNSEEN = ("docs/characterize.md", "docs/report.md", "docs/runs.md")
-"""Pages that run but were not seen to pass yet as they stand: take each from here when it has."""
-
-
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=[pytest.mark.xfail(reason="not seen to pass yet", strict=False)] * (page in UNSEEN)) for page in RUN]
-)
+@pytest.mark.parametrize("page", RUN)
 def test_every_block_runs(page: str, scene: Callable[[str], Path], needs_tool: Callable[[str], str]) -> None:
     if page in TOOLS:
         needs_tool(TOOLS[page])
