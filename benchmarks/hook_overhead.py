@@ -74,7 +74,7 @@ def main() -> int:
     parser.add_argument("--target", default="tt,0.80,25")
     parser.add_argument("--model", default="ridge", help="the faster the model, the harder the test")
     parser.add_argument("--plugins", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=Path("hook_overhead.lib"))
+    parser.add_argument("--out", type=Path, default=Path("out") / "hook_overhead.lib")
     options = parser.parse_args()
     begin = time.perf_counter()
     plugins = Timed.timed(Timed.load)
@@ -85,6 +85,7 @@ def main() -> int:
     target = ep.Corner.parse(options.target)
     anchors = [library for library in ep.read(options.libraries, session=session) if library.corner != target]
     result = ep.fill(anchors, target, settings=ep.FillSettings(model=options.model), session=session)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     result.write(options.out)
     whole = time.perf_counter() - begin
     share = Timed.seconds / whole

@@ -97,7 +97,7 @@ def _mark(work: Variation, key: TableKey, draws: int) -> str:
     for one in corners:
         digest.update(one.points.tobytes() + one.nominal.tobytes())
     for file in sorted((Path(eda_plugin.__file__).parent / "models" / "rows").glob("*.py")):
-        if file.stem in ("kernel", "moment_baselines", "sensitivity", "variation"):
+        if file.stem in ("kernel", "likelihood", "moment_baselines", "sensitivity", "variation"):
             digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -1,10 +1,9 @@
 """Gaussian process of all outputs of a cell's rows at once: one kernel, whose hyper-parameters every output helps to learn.
 
-Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006: equations 2.23 to 2.26 (prediction), 4.16 (polynomial), 5.8
-(likelihood), 5.12
-(leave-one-out). With few rows the length scales, not the data, are what a plain process lacks: delays and transitions of all pins and
-edges share them here, and a quadratic in the inputs carries what process parameters do, so that the stationary part has only the rest
-to learn.
+Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006: equations 2.23 to 2.26 (prediction), 4.16 (polynomial), 5.12
+(leave-one-out); the likelihood is in likelihood.py. With few rows the length scales, not the data, are what a plain process lacks: delays
+and transitions of all pins and edges share them here, and a quadratic in the inputs carries what process parameters do, so that the
+stationary part has only the rest to learn.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from eda_plugin.models.rows.likelihood import Parameters, likeliest, random_rows, squared_distance
 
 __all__ = ["KernelSettings", "RowProcess", "fit_process"]
 
@@ -42,7 +43,7 @@ class RowProcess:
     ``scale`` (o,) of
     the outputs; ``variance`` (o,): of each output's left-out residual over the process's own."""
 
-    parameters: dict[str, torch.Tensor]
+    parameters: Parameters
     polynomial: bool
     x: torch.Tensor
     alpha: torch.Tensor
@@ -82,10 +83,10 @@ def fit_process(x: Floats, y: Floats, *, seed: int, settings: KernelSettings | N
     return RowProcess(parameters, settings.polynomial, X, alpha, inverse, centre, scale, left_out, own.sqrt().numpy())
 
 
-def _learnt(X: torch.Tensor, Y: torch.Tensor, seed: int, settings: KernelSettings) -> dict[str, torch.Tensor]:
-    """Maximum likelihood on a random subset; the outputs share the kernel, so one factorization serves them all."""
+def _learnt(X: torch.Tensor, Y: torch.Tensor, seed: int, settings: KernelSettings) -> Parameters:
+    """Maximum likelihood on a random subset."""
     F = X.shape[1]
-    rows = torch.as_tensor(np.sort(np.random.default_rng(seed).permutation(len(X))[: settings.subset]))
+    rows = random_rows(len(X), settings.subset, seed)
     X, Y = X[rows], Y[rows]
     start = {
         "length": np.full(F, np.log(settings.length)),
@@ -98,34 +99,24 @@ def _learnt(X: torch.Tensor, Y: torch.Tensor, seed: int, settings: KernelSetting
         start["across"] = across
     if settings.polynomial:
         start |= {"constant": np.array(0.0), "linear": np.full(F, -1.0), "square": np.full(F, -2.5)}
-    parameters = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in start.items()}
-    optimizer = torch.optim.Adam(parameters.values(), lr=settings.rate)
-    eye = torch.eye(len(X), dtype=torch.float64)
-    for step in range(settings.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.rate * (1.0 - 0.9 * step / settings.steps)
-        K = _kernel(parameters, X, X, polynomial=settings.polynomial) + (torch.exp(parameters["noise"]) + _JITTER) * eye
-        C, wrong = torch.linalg.cholesky_ex(K)
-        if int(wrong):
-            break
-        a = torch.cholesky_solve(Y, C)
-        loss = (0.5 * (Y * a).sum() / Y.shape[1] + C.diagonal().log().sum()) / len(X)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        with torch.no_grad():
-            parameters["noise"].clamp_(min=-16.0)
-    return {name: value.detach() for name, value in parameters.items()}
+    return likeliest(
+        start,
+        lambda parameters: _kernel(parameters, X, X, polynomial=settings.polynomial),
+        Y,
+        steps=settings.steps,
+        rate=settings.rate,
+        jitter=_JITTER,
+    )
 
 
-def _kernel(parameters: dict[str, torch.Tensor], a: torch.Tensor, b: torch.Tensor, *, polynomial: bool) -> torch.Tensor:
+def _kernel(parameters: Parameters, a: torch.Tensor, b: torch.Tensor, *, polynomial: bool) -> torch.Tensor:
     """(n, m): a length scale an input (and learnt directions); squared exponential, or rational quadratic with a constant, a linear and a
     quadratic part beside it."""
     scale = torch.exp(-parameters["length"])
     u, v = a * scale, b * scale
     if "across" in parameters:
         u, v = torch.cat([u, a @ parameters["across"].T], dim=1), torch.cat([v, b @ parameters["across"].T], dim=1)
-    square = ((u * u).sum(dim=1)[:, None] + (v * v).sum(dim=1)[None] - 2.0 * (u @ v.T)).clamp(min=0.0)
+    square = squared_distance(u, v)
     K = torch.exp(2.0 * parameters["size"]) * ((1.0 + square / 4.0) ** -2.0 if polynomial else torch.exp(-0.5 * square))
     if polynomial:
         K = K + torch.exp(2.0 * parameters["constant"]) + (a * torch.exp(2.0 * parameters["linear"])) @ b.T
@@ -133,7 +124,7 @@ def _kernel(parameters: dict[str, torch.Tensor], a: torch.Tensor, b: torch.Tenso
     return K
 
 
-def _diagonal(parameters: dict[str, torch.Tensor], a: torch.Tensor, *, polynomial: bool) -> torch.Tensor:
+def _diagonal(parameters: Parameters, a: torch.Tensor, *, polynomial: bool) -> torch.Tensor:
     own = torch.exp(2.0 * parameters["size"]).expand(len(a))
     if polynomial:
         own = own + torch.exp(2.0 * parameters["constant"]) + (a * a * torch.exp(2.0 * parameters["linear"])).sum(dim=1)

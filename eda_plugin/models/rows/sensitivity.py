@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from eda_plugin.models.rows.likelihood import Parameters, likeliest, random_rows, squared_distance
+
 __all__ = ["SensitivityProcess", "SensitivitySettings", "fit_sensitivities"]
 
 Floats = NDArray[np.float64]
@@ -35,7 +37,7 @@ class SensitivityProcess:
     """A solved process. ``left_out`` (n, o): what each row's output was off by where it was left out, and ``left_out_deviation`` (n, o)
     what the process expected of that."""
 
-    parameters: dict[str, torch.Tensor]
+    parameters: Parameters
     p: torch.Tensor
     c: torch.Tensor
     alpha: torch.Tensor
@@ -83,9 +85,9 @@ def fit_sensitivities(p: Floats, c: Floats, y: Floats, *, seed: int, settings: S
     return SensitivityProcess(parameters, P, C, alpha, factor, scale, left_out, own.sqrt().numpy()[:, None] * scale)
 
 
-def _learnt(P: torch.Tensor, C: torch.Tensor, Y: torch.Tensor, seed: int, settings: SensitivitySettings) -> dict[str, torch.Tensor]:
-    """Maximum likelihood on a random subset; the outputs share the kernel, so one factorization serves them all."""
-    rows = torch.as_tensor(np.sort(np.random.default_rng(seed).permutation(len(P))[: settings.subset]))
+def _learnt(P: torch.Tensor, C: torch.Tensor, Y: torch.Tensor, seed: int, settings: SensitivitySettings) -> Parameters:
+    """Maximum likelihood on a random subset."""
+    rows = random_rows(len(P), settings.subset, seed)
     P, C, Y = P[rows], C[rows], Y[rows]
     count, conditions = P.shape[1], C.shape[1]
     start = {
@@ -96,44 +98,25 @@ def _learnt(P: torch.Tensor, C: torch.Tensor, Y: torch.Tensor, seed: int, settin
         "length": np.full(conditions, np.log(settings.length)),
         "noise": np.array(-8.0),
     }
-    parameters = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in start.items()}
-    optimizer = torch.optim.Adam(parameters.values(), lr=settings.rate)
-    eye = torch.eye(len(P), dtype=torch.float64)
-    for step in range(settings.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.rate * (1.0 - 0.9 * step / settings.steps)
-        K = _kernel(parameters, P, C, P, C) + (torch.exp(parameters["noise"]) + _JITTER) * eye
-        factor, wrong = torch.linalg.cholesky_ex(K)
-        if int(wrong):
-            break
-        a = torch.cholesky_solve(Y, factor)
-        loss = (0.5 * (Y * a).sum() / Y.shape[1] + factor.diagonal().log().sum()) / len(P)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        with torch.no_grad():
-            parameters["noise"].clamp_(min=-16.0)
-    return {name: value.detach() for name, value in parameters.items()}
+    return likeliest(start, lambda parameters: _kernel(parameters, P, C, P, C), Y, steps=settings.steps, rate=settings.rate, jitter=_JITTER)
 
 
-def _orders(parameters: dict[str, torch.Tensor], p: torch.Tensor, q: torch.Tensor) -> list[torch.Tensor]:
+def _orders(parameters: Parameters, p: torch.Tensor, q: torch.Tensor) -> list[torch.Tensor]:
     """First, second and third order in the process parameters, (n, m) each."""
     first = (p * torch.exp(2.0 * parameters["linear"])) @ q.T
     second = (p * torch.exp(2.0 * parameters["square"])) @ q.T
     return [first, second**2, torch.exp(2.0 * parameters["cube"]) * second**3]
 
 
-def _kernel(parameters: dict[str, torch.Tensor], p: torch.Tensor, c: torch.Tensor, q: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
+def _kernel(parameters: Parameters, p: torch.Tensor, c: torch.Tensor, q: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
     """(n, m): each order times a constant and a rational quadratic of the conditions."""
     scale = torch.exp(-parameters["length"])
-    u, v = c * scale, d * scale
-    square = ((u * u).sum(dim=1)[:, None] + (v * v).sum(dim=1)[None] - 2.0 * (u @ v.T)).clamp(min=0.0)
-    near = (1.0 + square / 4.0) ** -2.0
+    near = (1.0 + squared_distance(c * scale, d * scale) / 4.0) ** -2.0
     part = torch.exp(2.0 * parameters["varies"])
     return torch.stack([order * (1.0 + part[n] * near) for n, order in enumerate(_orders(parameters, p, q))]).sum(dim=0)
 
 
-def _diagonal(parameters: dict[str, torch.Tensor], p: torch.Tensor) -> torch.Tensor:
+def _diagonal(parameters: Parameters, p: torch.Tensor) -> torch.Tensor:
     part = torch.exp(2.0 * parameters["varies"])
     first = (p * p * torch.exp(2.0 * parameters["linear"])).sum(dim=1)
     second = (p * p * torch.exp(2.0 * parameters["square"])).sum(dim=1)
