@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from eda_plugin.domain import Corner, Library, Origin, Points, TableKey, answer_
 from eda_plugin.domain.quantity import group_of
 from eda_plugin.errors import TableError, UserError
 
-__all__ = ["Aligned", "Block", "align", "along", "complete_template", "look_up", "reveal"]
+__all__ = ["Aligned", "Block", "align", "alike", "along", "complete_template", "look_up", "reveal"]
 
 Array = NDArray[np.float64]
 
@@ -149,12 +150,10 @@ def _look_up(library: Library, anchor: Library, values: Array, beyond: NDArray[n
     if not len(rows):
         raise UserError(f"anchor {anchor.name} ({anchor.corner}) has no table of the template {library.name}; are they of one library?")
     _check_axes(library, anchor, rows, found[rows])
-    alike = np.hstack([anchor.shape[found[rows]], library.shape[rows], library.axis[rows] >= 0])
-    order = np.lexsort(alike.T)
-    ends = np.flatnonzero((alike[order[1:]] != alike[order[:-1]]).any(axis=1)) + 1
-    for part in np.split(order, ends):
+    form = np.hstack([anchor.shape[found[rows]], library.shape[rows], library.axis[rows] >= 0])
+    for part in alike(form):
         chosen = rows[part]
-        shape = tuple(int(length) for length in alike[part[0], :3])
+        shape = tuple(int(length) for length in form[part[0], :3])
         flat = anchor.start[found[chosen]][:, None] + np.arange(int(np.prod(shape)))
         block = anchor.values[flat].reshape(len(chosen), *shape)
         far = np.zeros((len(chosen), 1, 1, 1))
@@ -166,6 +165,12 @@ def _look_up(library: Library, anchor: Library, values: Array, beyond: NDArray[n
         place = library.start[chosen][:, None] + np.arange(int(block[0].size))
         values[place] = block.reshape(len(chosen), -1)
         beyond[place] = np.broadcast_to(far, block.shape).reshape(len(chosen), -1)
+
+
+def alike(form: NDArray[Any]) -> list[NDArray[np.int64]]:
+    """Positions of equal rows of ``form`` (n, f), together, each part ascending."""
+    order = np.lexsort(form.T)
+    return np.split(order, np.flatnonzero((form[order[1:]] != form[order[:-1]]).any(axis=1)) + 1)
 
 
 def along(

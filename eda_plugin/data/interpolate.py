@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.domain import Axis
 
-__all__ = ["axis_operators", "exponent", "overshoot", "spline_operators"]
+__all__ = ["axis_operators", "beyond_ends", "exponent", "overshoot", "spline_operators"]
 
 Array = NDArray[np.float64]
 
@@ -95,11 +95,15 @@ def _with_ends(x: Array, t: Array, power: float) -> Array:
 
 
 def overshoot(sources: Sequence[Axis], targets: Sequence[Axis]) -> Array:
-    """(N, m) how far each target point lies beyond its source's ends, as a natural logarithm of the ratio; 0 inside.
+    """(N, m) how far target points lie beyond their sources' ends (``beyond_ends``). All sources have one length, all targets another."""
+    return beyond_ends(*(np.stack([axis.values for axis in axes]) for axes in (sources, targets)))
 
-    Where the source begins at zero or below, in widths of its range. All sources have one length, all targets another.
+
+def beyond_ends(x: Array, t: Array) -> Array:
+    """(N, m) how far the points t (N, m) lie beyond the ends of x (N, k), as a natural logarithm of the ratio; 0 inside.
+
+    Where x begins at zero or below, in widths of its range.
     """
-    x, t = (np.stack([axis.values for axis in axes]) for axes in (sources, targets))
     if x.shape[1] == 1:
         return np.zeros(t.shape)
     first, last = x[:, :1], x[:, -1:]

@@ -16,8 +16,8 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.data.dataset import Aligned, along
-from eda_plugin.data.interpolate import exponent, spline_operators
+from eda_plugin.data.dataset import Aligned, alike, along
+from eda_plugin.data.interpolate import beyond_ends, exponent, spline_operators
 from eda_plugin.domain import Axis, Library
 
 __all__ = ["AnchorTables", "anchor_tables"]
@@ -68,11 +68,7 @@ class _Part:
             chain = self.power * inside ** (self.power - 1)
             steep = np.where((slew < first)[:, :, None], self.slopes[:, :1], self.slopes[:, -1:])
             found += (out * chain)[:, :, None] * steep
-        if self.power < 1:
-            far = np.abs(np.log(np.where(out != 0, np.maximum(slew, 1e-3 * first) / inside, 1.0)))
-        else:
-            far = np.abs(out) / (last - first)
-        return r * found, self.beyond[:, None] + far[:, :, None]
+        return r * found, self.beyond[:, None] + beyond_ends(self.slews, slew)[:, :, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,17 +105,10 @@ def _parts(library: Library, anchor: Library, rows: Index, first: Index) -> list
     power = np.where(rank >= 0, np.maximum(powers[ours[place]], theirs[other[place]]), 1.0)
     form = np.column_stack([anchor.shape[position[there]], library.shape[rows[there]], ours >= 0, rank, power])
     found = []
-    for chosen in _alike(form):
+    for chosen in alike(form):
         tables = there[chosen]
         found.append(_part(library, anchor, tables, rows[tables], position[tables], first, int(rank[chosen[0]]), float(power[chosen[0]])))
     return found
-
-
-def _alike(form: Array) -> list[Index]:
-    """Positions of equal rows, together."""
-    _, group = np.unique(form, axis=0, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(group.ravel()[order])) + 1)
 
 
 def _part(library: Library, anchor: Library, tables: Index, rows: Index, position: Index, first: Index, rank: int, power: float) -> _Part:
