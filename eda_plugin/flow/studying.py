@@ -11,16 +11,17 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 import eda_plugin
 from eda_plugin.errors import UserError
+from eda_plugin.farm import Lost, Processes, each
 from eda_plugin.files import replace_atomically
+from eda_plugin.flow.kept import kept
 from eda_plugin.flow.outputs import plain
 from eda_plugin.flow.study_case import StudyCase, StudySettings
 from eda_plugin.flow.study_rows import UNSEEN, RowSet, RowStore
@@ -106,14 +107,25 @@ def _all(cases: list[StudyCase], folder: Path, *, simulator: bool, told: Callabl
     workers = min(cases[0].settings.workers, len(cases))
     if workers == 1:
         return [_run(case, folder, simulator=simulator, told=told) for case in cases]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_run, case, folder, simulator=simulator, told=None) for case in cases]
-        found = []
-        for case, future in zip(cases, futures, strict=True):
-            found.append(future.result())
-            if told is not None:
-                told(f"{case.cell}, seed {case.seed}: all parts")
-        return found
+
+    def done(number: int, _: object) -> None:
+        if told is not None:
+            told(f"{cases[number].cell}, seed {cases[number].seed}: all parts")
+
+    tasks = [(case, folder, simulator) for case in cases]
+    names = [f"{case.cell}, seed {case.seed}" for case in cases]
+    with closing(Processes(workers)) as farm:
+        answers = each(farm, _task, tasks, names, done)
+    lost = next((answer for answer in answers if isinstance(answer, Lost)), None)
+    if lost is not None:
+        raise UserError(f"{lost}; start fewer at once with --workers, what is finished is kept")
+    return [answer for answer in answers if not isinstance(answer, Lost)]
+
+
+def _task(task: tuple[StudyCase, Path, bool]) -> dict[str, object]:
+    """A farm's task."""
+    case, folder, simulator = task
+    return _run(case, folder, simulator=simulator, told=None)
 
 
 def _run(case: StudyCase, folder: Path, *, simulator: bool, told: Callable[[str], None] | None) -> dict[str, object]:
@@ -130,15 +142,12 @@ def _run(case: StudyCase, folder: Path, *, simulator: bool, told: Callable[[str]
 def _measured(case: StudyCase, folder: Path, *, simulator: bool, told: Callable[[str], None] | None) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, make in case.parts(simulator=simulator).items():
-        path = folder / f"{case.cell}.{case.seed}.{name}.json"
-        mark = _mark(case, name)
-        found[name] = _read(path, mark)
-        if found[name] is None:
-            found[name] = plain(make())
-            with replace_atomically(path) as part:
-                part.write_text(json.dumps({"mark": mark, "figures": found[name]}, indent=1) + "\n", encoding="utf-8")
+
+        def done(name: str = name) -> None:
             if told is not None:
                 told(f"{case.cell}, seed {case.seed}: {name}")
+
+        found[name] = kept(folder / f"{case.cell}.{case.seed}.{name}.json", _mark(case, name), make, done)
     return found
 
 
@@ -153,17 +162,6 @@ def _mark(case: StudyCase, part: str) -> str:
         if file.parent.name in ("rows", "flow") or file.stem in ("diffusion", "denoiser", "sampling", "schedule", "estimator"):
             digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _read(path: Path, mark: str) -> object:
-    """The figures of a finished part, or None."""
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    return found["figures"] if isinstance(found, dict) and found.get("mark") == mark else None
 
 
 def _merged(seeds: list[dict[str, object]]) -> dict[str, object]:

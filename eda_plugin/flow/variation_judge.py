@@ -18,7 +18,7 @@ from eda_plugin.domain.arc import edge_of
 from eda_plugin.domain.moments import Moments
 from eda_plugin.errors import UserError
 from eda_plugin.files import replace_atomically
-from eda_plugin.flow.outputs import plain
+from eda_plugin.flow.kept import kept as kept_figures
 from eda_plugin.flow.study_rows import RowStore
 from eda_plugin.flow.variation import ArcTable, Told, Variation, VariationSettings, arc_table
 from eda_plugin.flow.variation_rows import JUDGING, judging
@@ -69,15 +69,15 @@ def judge_variation(
         keys = [key for key in work.keys(cell) if edge_of(key.quantity) == edge]
         if not keys:
             raise UserError(f"{here.name}: cell {cell} has no {edge} delay")
-        path, mark = parts / f"{cell}.json", _mark(work, keys[0], draws)
-        found = _kept(path, mark)
-        if found is None:
-            found = plain(_Judged(work, keys[0], draws).figures())
-            with replace_atomically(path) as part:
-                part.write_text(json.dumps({"mark": mark, "figures": found}) + "\n", encoding="utf-8")
+
+        def judged(key: TableKey = keys[0]) -> object:
+            return _Judged(work, key, draws).figures()
+
+        def done(cell: str = cell) -> None:
             if told is not None:
                 told(f"{cell}: judged")
-        cells[cell] = found
+
+        cells[cell] = kept_figures(parts / f"{cell}.json", _mark(work, keys[0], draws), judged, done)
     facts: dict[str, object] = {
         "version": eda_plugin.__version__, "command": command, "corner": str(here.corner), "sources": [str(one.corner) for one in others],
         "draws": draws, "settings": asdict(settings), "cells": cells,
@@ -100,15 +100,6 @@ def _mark(work: Variation, key: TableKey, draws: int) -> str:
         if file.stem in ("kernel", "likelihood", "moment_baselines", "sensitivity", "variation"):
             digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _kept(path: Path, mark: str) -> object:
-    """The figures of a finished cell, or None."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found["figures"] if isinstance(found, dict) and found.get("mark") == mark else None
 
 
 class _Judged:
