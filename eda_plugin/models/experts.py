@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.models.corner import (
+    Draw,
     draw_weights,
     held_out,
     interpolation_weights,
@@ -18,7 +19,20 @@ from eda_plugin.models.corner import (
 )
 from eda_plugin.models.frame import Frame
 
-__all__ = ["OWN_FAMILY", "OWN_PROCESS", "PLAIN", "Domain", "Expert", "Manner", "average", "best_of", "experts_of", "table_errors"]
+__all__ = [
+    "OWN_FAMILY",
+    "OWN_PROCESS",
+    "PLAIN",
+    "Domain",
+    "Expert",
+    "Kriged",
+    "Manner",
+    "average",
+    "best_of",
+    "experts_of",
+    "kriged",
+    "table_errors",
+]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -76,12 +90,40 @@ class Manner:
     least: float = 0.5
 
 
+@dataclass(frozen=True, eq=False)
+class Kriged:
+    """One draw's weights, whatever the values are: for each anchor held out ``each``, for the target ``own`` (A,); ``sds`` and ``sd``."""
+
+    draw: Draw
+    each: list[Array]
+    own: Array
+    sds: list[float]
+    sd: float
+
+
+def kriged(frame: Frame, manner: Manner, *, seed: int, latent: Array | None) -> list[Kriged]:
+    """The weights of every draw; none from fewer than three anchors."""
+    A = len(frame.others)
+    if A < 3:
+        return []
+    draws = draw_weights(DRAWS, seed, latent is not None, manner.additive)
+    if manner.own and sum(corner.process == frame.corners[A].process for corner in frame.corners[:A]) >= OWN_CORNERS:
+        draws += [replace(draw, own=True) for draw in draws[:OWN_DRAWS]]
+    found = []
+    for draw in draws:
+        others = [kriging(frame.corners, a, frame.others[a], draw, latent) for a in range(A)]
+        here = kriging(frame.corners, A, frame.everyone, draw, latent)
+        found.append(Kriged(draw, frame.left_out([w.weights for w in others]), here.weights, [w.sd for w in others], here.sd))
+    return found
+
+
 def experts_of(
-    Z: Array, frame: Frame, manner: Manner, *, seed: int, latent: Array | None, informed: Array | None, only: str | None
+    Z: Array, frame: Frame, manner: Manner, draws: Sequence[Kriged], *, seed: int, informed: Array | None, only: str | None
 ) -> tuple[list[Expert], float]:
     """Predict the target, and each anchor held out, from ``Z`` (m, A) ratios, in every way that the manner allows.
 
-    Returns the experts, and the size below which errors count as errors of that size. The other arguments: see ``fit_zero_shot``.
+    Returns the experts, and the size below which errors count as errors of that size. ``draws``: see ``kriged``; the other arguments: see
+    ``fit_zero_shot``.
     """
     A = Z.shape[1]
     sample = np.random.default_rng(seed).permutation(len(Z))[:SAMPLE]
@@ -89,7 +131,7 @@ def experts_of(
     judged = _Judged(Z[sample], limit, frame.weight, {domain.name: domain.forward(Z[sample]) for domain in (PLAIN, *manner.domains)})
     candidates = _plain(frame, judged, only)
     if A > 2 and only in (None, "kriging"):
-        candidates += _krigings(frame, judged, manner, seed, latent)
+        candidates += _krigings(draws, judged, manner)
     if A > 2 and only is None:
         candidates += _relatives(frame, judged, manner)
         if informed is not None:
@@ -129,20 +171,12 @@ def _plain(frame: Frame, judged: _Judged, only: str | None) -> list[_Candidate]:
     return found
 
 
-def _krigings(frame: Frame, judged: _Judged, manner: Manner, seed: int, latent: Array | None) -> list[_Candidate]:
-    A = len(frame.others)
-    draws = draw_weights(DRAWS, seed, latent is not None, manner.additive)
-    if manner.own and sum(corner.process == frame.corners[A].process for corner in frame.corners[:A]) >= OWN_CORNERS:
-        draws += [replace(draw, own=True) for draw in draws[:OWN_DRAWS]]
-    candidates = []
-    for draw in draws:
-        found = [kriging(frame.corners, a, frame.others[a], draw, latent) for a in range(A)]
-        here = kriging(frame.corners, A, frame.everyone, draw, latent)
-        each = frame.left_out([w.weights for w in found])
-        for domain in manner.domains:
-            name = f"kriging{' in its process' if draw.own else ''}, {domain.name}"
-            candidates.append(judged.candidate(name, domain, each, here.weights, here.sd, [w.sd for w in found]))
-    return candidates
+def _krigings(draws: Sequence[Kriged], judged: _Judged, manner: Manner) -> list[_Candidate]:
+    return [
+        judged.candidate(f"kriging{' in its process' if one.draw.own else ''}, {domain.name}", domain, one.each, one.own, one.sd, one.sds)
+        for one in draws
+        for domain in manner.domains
+    ]
 
 
 def _relatives(frame: Frame, judged: _Judged, manner: Manner) -> list[_Candidate]:

@@ -15,7 +15,20 @@ from numpy.typing import NDArray
 
 from eda_plugin.config import FillSettings
 from eda_plugin.domain import Corner
-from eda_plugin.models.experts import OWN_FAMILY, OWN_PROCESS, PLAIN, Domain, Expert, Manner, average, best_of, experts_of, table_errors
+from eda_plugin.models.experts import (
+    OWN_FAMILY,
+    OWN_PROCESS,
+    PLAIN,
+    Domain,
+    Expert,
+    Kriged,
+    Manner,
+    average,
+    best_of,
+    experts_of,
+    kriged,
+    table_errors,
+)
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.frame import Frame, frame_of
 from eda_plugin.models.law import common_part
@@ -126,10 +139,11 @@ def fit_zero_shot(
         spread = np.full((len(scale), 1), 0.5)
         return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
     frame = frame_of(corners, target)
-    experts, limit = experts_of(Z, frame, manner, seed=seed, latent=latent, informed=informed, only=only)
+    draws = kriged(frame, manner, seed=seed, latent=latent) if only is None else []
+    experts, limit = experts_of(Z, frame, manner, draws, seed=seed, informed=informed, only=only)
     unsure: Array | float = 0.0
     if kind is not None and A > 2 and only is None:
-        lawful, unsure = _lawful(Z, kind, frame, manner, seed)
+        lawful, unsure = _lawful(Z, kind, frame, manner, draws, seed)
         experts += lawful
     errors, overall = np.empty((len(Z), len(experts))), np.empty(len(experts))
     for number, expert in enumerate(experts):
@@ -157,12 +171,12 @@ def fit_zero_shot(
     return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores, unsure)
 
 
-def _lawful(Z: Array, kind: Index, frame: Frame, manner: Manner, seed: int) -> tuple[list[Expert], Array | float]:
+def _lawful(Z: Array, kind: Index, frame: Frame, manner: Manner, draws: Sequence[Kriged], seed: int) -> tuple[list[Expert], Array | float]:
     """Kriging of what the law of each kind leaves, and how unsure the law is (m,); none where there is nothing to learn a law from."""
     common = common_part(Z, kind, frame.corners, frame.others)
     if common is None:
         return [], 0.0
-    rest, _ = experts_of(Z / np.exp(common.shown[kind]), frame, manner, seed=seed, latent=None, informed=None, only="kriging")
+    rest, _ = experts_of(Z / np.exp(common.shown[kind]), frame, manner, draws, seed=seed, informed=None, only="kriging")
     target, held = np.exp(common.target[kind]), np.exp(common.held_out[kind])
     found = [replace(e, name=f"{LAW}, {e.name}", mean=e.mean * target, hidden=e.hidden * held) for e in rest]
     return found, common.sd[kind]
