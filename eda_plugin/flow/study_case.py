@@ -56,7 +56,7 @@ class StudySettings:
     added: int = 5000
     ratios: tuple[float, ...] = (0.5, 1, 2, 5, 10)
     ratio_size: int = 250
-    detailed: int = 3
+    detailed: int = 1
     seeds: int = 5
     outputs: int = 1
     updates: int = 1500
