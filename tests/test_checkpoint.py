@@ -17,6 +17,7 @@ from eda_plugin.models.checkpoint import FORMAT, NAME, load_sampler, save_filled
 from eda_plugin.models.diffusion import DiffusionSettings, train_denoiser
 from eda_plugin.models.residual import ResidualModel
 from eda_plugin.models.sampler import Family, TableSampler
+from eda_plugin.models.sizes import fit_sizes
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +30,14 @@ def sampler() -> TableSampler:
     families = []
     for number, tables in enumerate((np.arange(10), np.arange(10, len(points.rows)))):
         flat = points.first[tables][:, None] + np.arange(25)
-        condition = rng.standard_normal((len(tables), 4))
+        condition = rng.standard_normal((len(tables), 6))
         network = train_denoiser(
-            rng.standard_normal((64, 25)), rng.standard_normal((64, 4)), seed=0, settings=settings, stage=NullProgress()
+            rng.standard_normal((64, 25)), rng.standard_normal((64, 6)), seed=0, settings=settings, stage=NullProgress()
         )
-        factor = {kind: np.eye(25) * (1 + kind) for kind in range(4)}
-        model = ResidualModel((5, 5, 1), factor, network if number == 0 else None, settings, None)
+        own = {kind: np.eye(25) * (1 + kind) for kind in range(4)}
+        factor = own if number == 0 else dict.fromkeys(range(4), np.eye(25))  # too few tables of one shape: one for all
+        sizes = fit_sizes(rng.standard_normal((40, 9)), rng.standard_normal(40)) if number == 0 else None
+        model = ResidualModel((5, 5, 1), factor, sizes, network if number == 0 else None, settings, None)
         families.append(
             Family(
                 keys=tuple(truth.keys[row] for row in points.rows[tables]),

@@ -23,14 +23,15 @@ def points() -> PointTable:
     return points_of(anchors_of(ANCHORS[:4], rest=False), build(TARGET, rest=False))[0]
 
 
-def sets(points: PointTable, repeats: int, seed: int = 0) -> list[TableSet]:
-    """Tables whose errors are a common offset, heavy tailed, and a little noise."""
+def sets(points: PointTable, repeats: int, seed: int = 0, sizes: float = 0.0) -> list[TableSet]:
+    """Tables whose errors are a common offset, heavy tailed, and a little noise; of log sizes with a deviation of ``sizes``."""
     rng = np.random.default_rng(seed)
     T = len(points.rows)
     tables = np.arange(T)
     found = []
     for _ in range(repeats):
         error = np.repeat(rng.standard_t(4, T), 25) + 0.3 * rng.standard_normal(25 * T)
+        error *= np.repeat(np.exp(sizes * rng.standard_normal(T)), 25)
         found.append(table_set(points, tables, SHAPE, error, np.ones(25 * T), tables[:0], np.zeros(0)))
     return found
 
@@ -54,8 +55,9 @@ def test_few_tables_are_drawn_by_distance_in_the_grid(points: PointTable) -> Non
 
 
 def test_many_tables_teach_their_covariance(points: PointTable) -> None:
-    model = fit(points, sets(points, 8), diffusion=False)
-    drawn = covariance(model.draw(np.zeros((50, 1)), np.zeros(50, dtype=np.int64), 200, 0))
+    parts = sets(points, 8)
+    model = fit(points, parts, diffusion=False)
+    drawn = covariance(model.draw(parts[0].condition[:50], parts[0].kind[:50], 200, 0))
     assert drawn[0, -1] / drawn[0, 0] > 0.6  # the corners of the grid go together, whatever their distance
     assert model.judged is None
 
@@ -64,10 +66,21 @@ def test_the_network_competes_with_the_gaussian_on_held_out_tables(points: Point
     model = fit(points, sets(points, 8), diffusion=True)
     assert model.judged is not None
     assert model.judged.tables > 50
-    total = [scores["crps_largest"] + scores["crps_mean"] for scores in (model.judged.gaussian, model.judged.diffusion)]
-    assert (model.judged.used == "diffusion") == (total[1] <= total[0]) == (model.network is not None)
-    for scores in (model.judged.gaussian, model.judged.diffusion):
-        assert 50 < scores["coverage_mean_pct"] <= 100
+    scores = {name: getattr(model.judged, name) for name in ("gaussian", "sized", "diffusion")}
+    total = {name: score["crps_largest"] + score["crps_mean"] for name, score in scores.items()}
+    assert total[model.judged.used] == min(total.values())
+    assert (model.judged.used == "diffusion") == (model.network is not None)
+    assert (model.judged.used == "gaussian") == (model.sizes is None)
+    for score in scores.values():
+        assert 50 < score["coverage_mean_pct"] <= 100
+
+
+def test_the_largest_error_is_held_where_sizes_are_drawn(points: PointTable) -> None:
+    model = fit(points, sets(points, 8, sizes=1.0), diffusion=True)
+    assert model.judged is not None
+    one, drawn = (getattr(model.judged, name)["coverage_largest_pct"] for name in ("gaussian", "sized"))
+    assert one < 82
+    assert 84 < drawn < 96
 
 
 def test_a_trained_network_draws_by_its_condition_and_seed(points: PointTable) -> None:

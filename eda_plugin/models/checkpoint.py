@@ -18,11 +18,12 @@ from eda_plugin.models.denoiser import Denoiser, DenoiserSpec
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.residual import ResidualModel
 from eda_plugin.models.sampler import Family, TableSampler
+from eda_plugin.models.sizes import Sizes
 
 __all__ = ["NAME", "load_sampler", "save_filled"]
 
 NAME = "model.safetensors"
-FORMAT = "eda-plugin sampler 1"
+FORMAT = "eda-plugin sampler 2"
 
 
 def save_filled(sampler: TableSampler, report: Mapping[str, object], folder: str | Path) -> Path:
@@ -35,8 +36,11 @@ def save_filled(sampler: TableSampler, report: Mapping[str, object], folder: str
         for name in ("mean", "sigma", "fixed", "condition", "kind"):
             tensors[f"{number}.{name}"] = torch.as_tensor(np.ascontiguousarray(getattr(family, name)))
         for code, factor in family.model.factor.items():
-            tensors[f"{number}.factor.{code}"] = torch.as_tensor(np.ascontiguousarray(factor))
-        network = family.model.network
+            # Kinds may share a factor; safetensors takes no tensor twice.
+            tensors[f"{number}.factor.{code}"] = torch.tensor(factor)
+        sizes, network = family.model.sizes, family.model.network
+        if sizes is not None:
+            tensors |= {f"{number}.sizes.{name}": torch.tensor(getattr(sizes, name)) for name in ("weight", "left")}
         if network is not None:
             tensors.update({f"{number}.network.{name}": value.contiguous().cpu() for name, value in network.state_dict().items()})
         families.append(
@@ -45,6 +49,7 @@ def save_filled(sampler: TableSampler, report: Mapping[str, object], folder: str
                 "keys": family.keys,
                 "forms": family.forms,
                 "kinds": sorted(family.model.factor),
+                "sizes": sizes is not None,
                 "diffusion": asdict(family.model.settings),
                 "network": None if network is None else asdict(network.spec),
             }
@@ -86,6 +91,9 @@ def _families(stated_all: list[dict[str, Any]], tensors: Mapping[str, torch.Tens
             network.load_state_dict({name.removeprefix(head): value for name, value in tensors.items() if name.startswith(head)})
             network.eval().requires_grad_(False)
         factor = {int(code): tensors[f"{number}.factor.{code}"].numpy() for code in stated["kinds"]}
-        model = ResidualModel(tuple(stated["shape"]), factor, network, DiffusionSettings(**stated["diffusion"]), None)
+        sizes = None
+        if stated["sizes"]:
+            sizes = Sizes(*(tensors[f"{number}.sizes.{name}"].numpy() for name in ("weight", "left")))
+        model = ResidualModel(tuple(stated["shape"]), factor, sizes, network, DiffusionSettings(**stated["diffusion"]), None)
         keys, forms = tuple(TableKey(*key) for key in stated["keys"]), tuple(tuple(form) for form in stated["forms"])
         yield Family(keys=keys, forms=forms, model=model, **arrays)

@@ -79,7 +79,7 @@ class TableSampler:
             flat = points.first[tables][:, None] + np.arange(len(grid))
             kind = np.zeros(len(tables), dtype=np.int64)
             form = tuple(int(n) for n in shape)
-            model = ResidualModel(form, {0: factor}, None, DiffusionSettings(), None)
+            model = ResidualModel(form, {0: factor}, None, None, DiffusionSettings(), None)
             sigma = half[flat] / float(norm.ppf(0.5 + settings.interval / 2))
             place = points.flat[flat]
             names = _names(library, points.rows[tables])
