@@ -16,9 +16,10 @@ from eda_plugin.config import FillSettings, NullProgress
 from eda_plugin.domain import Corner, Library, Origin, Points, Table, TableKey, blank
 from eda_plugin.domain.quantity import TIMING, group_of
 from eda_plugin.errors import TableError, UserError
+from eda_plugin.farm import Here, Lost, Processes, at_work
 from eda_plugin.hooks.manager import Plugins
 from eda_plugin.hooks.testing import Case, check_model, same_library
-from eda_plugin.models import experts, fewshot, timing
+from eda_plugin.models import experts, fewshot, pseudo, timing
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.engine import Filled, fill_library
 from eda_plugin.models.gp import GPSettings
@@ -103,8 +104,35 @@ def test_origins_and_intervals_of_the_filled_values(anchors: list[Library], trut
     assert widths(library)[filled].mean() > 1.3 * widths(narrow)[filled].mean()
 
 
+def test_rehearsals_are_the_same_wherever_they_are_done(
+    anchors: list[Library], truth: Library, measured: Points, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = run(anchors, template_of(truth), measured).library
+    monkeypatch.setattr(pseudo, "LARGE", 0)
+    farm, asked = Processes(2), []
+    call = farm.call
+    monkeypatch.setattr(farm, "call", lambda work, task, name: asked.append(name) or call(work, task, name))
+    with at_work(farm):
+        two = run(anchors, template_of(truth), measured).library
+    farm.close()
+    assert same_library(one, two)
+    assert len(asked) == timing.STAND_INS
+    assert all(name.startswith("rehearsal on ") for name in asked)
+
+
+def test_a_rehearsal_whose_workers_die_is_named(
+    anchors: list[Library], truth: Library, measured: Points, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pseudo, "LARGE", 0)
+    farm = Here()
+    monkeypatch.setattr(farm, "call", lambda _work, _task, name: Lost(name, 4))
+    with at_work(farm), pytest.raises(UserError, match=r"rehearsal on .*: its worker died 4 times in a row .* more memory"):
+        run(anchors, template_of(truth), measured)
+
+
 @pytest.mark.parametrize("count", [24, 48, 96])  # calibrated on the anchors, and from 150 values on at the target itself
-def test_intervals_hold_the_truth(anchors: list[Library], truth: Library, count: int) -> None:
+def test_intervals_hold_the_truth(anchors: list[Library], truth: Library, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "CALIBRATE", 150)
     library = run(anchors, template_of(truth), measure(truth, anchors, count)).library
     held = np.abs(library.values - truth.values) <= widths(library)
     assert 0.8 < held[library.origin == Origin.FILLED].mean() < 0.99

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
 
-from eda_plugin.config import NullProgress
+from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import fit_few_shot
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.intervals import Factors, conformal, error_features, fit_scale
-from eda_plugin.models.pseudo import choose_stand_ins, rehearse
+from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, rehearse
+from eda_plugin.models.timing import scales
+
+
+def cast(points: PointTable, known: NDArray[np.int64], tables: NDArray[np.int64]) -> Cast:
+    return Cast(points, tuple(ANCHORS), known, 1e-12, tables, 0, GPSettings(), "none", None, "cpu")
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.9])
@@ -80,14 +88,31 @@ def test_a_stand_in_is_like_the_target_and_is_judged_where_its_truth_is_known() 
     assert choose_stand_ins(ANCHORS, TARGET, np.eye(len(ANCHORS))[chosen[0]], 1) != chosen[:1]  # its axes end too early
     points, _ = points_of(anchors_of(ANCHORS[:5], rest=False, cells=4), build(TARGET, rest=False, cells=4))
     known = points.first[:-1] + 3
-    found = rehearse(
-        points, ANCHORS, 4, points.anchors[:, 0], known, 1e-12, np.array([0, 5]),
-        seed=0, settings=GPSettings(), layer="none", hyper=None, device="cpu", stage=NullProgress(),
-    )  # fmt: skip
+    found = rehearse(cast(points, known, np.array([0, 5])), 4, points.anchors[:, 0])
     assert found.columns.tolist() == [0, 1, 2, 3]
     assert np.isnan(found.error).sum() == 2  # what was given
     share = (points.anchors[found.fit.where, 4] - found.fit.mean) / found.fit.unit[found.fit.where]
     np.testing.assert_array_equal(found.error[np.isfinite(found.error)], share[np.isfinite(found.error)])
+
+
+def test_a_rehearsal_is_judged_by_a_scale_that_never_saw_its_errors() -> None:
+    points, truth = points_of(anchors_of(ANCHORS[:5], rest=False, cells=4), perturbed(build(TARGET, rest=False, cells=4), 0.01, 9))
+    known, tables = points.first[:-1] + 3, np.arange(len(points.rows))
+
+    def fitted(number: int) -> Rehearsal:
+        return rehearse(cast(points, known, tables), number, points.anchors[:, 0])
+
+    where = np.arange(len(points))
+    fit = fit_few_shot(
+        points, np.arange(5), points.anchors[:, 0], known, truth[known], 1e-12,
+        where=where, seed=0, settings=GPSettings(), layer="none",
+    )  # fmt: skip
+    one = [fitted(number) for number in (2, 3, 4)]
+    worse = [*one[:2], replace(one[2], error=50 * one[2].error)]
+    (scale, _, rehearsed), (wider, _, again) = (scales(points, fit, found, 0) for found in (one, worse))
+    assert wider.mean() > 1.5 * scale.mean()
+    np.testing.assert_array_equal(rehearsed[2][1], again[2][1])
+    assert again[0][1].mean() > 1.5 * rehearsed[0][1].mean()
 
 
 def test_what_nobody_knows_of_any_point_is_left_out_of_the_scale() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-__all__ = ["LOSSES", "Farm", "Here", "Lost", "each", "in_order"]
+__all__ = ["LOSSES", "Farm", "Here", "Lost", "at_work", "each", "farm_at_work", "in_order"]
 
 LOSSES = 3
 """How often a task is given to another worker after its worker died; then the task is held to be what kills them."""
@@ -60,6 +62,24 @@ class Here:
 
     def close(self) -> None:
         """There is nothing to end."""
+
+
+_AT_WORK: ContextVar[Farm | None] = ContextVar("farm at work", default=None)
+
+
+@contextmanager
+def at_work(farm: Farm) -> Iterator[None]:
+    """Lend a farm to what runs in this block, for work that has it below an interface without one, such as a model's."""
+    token = _AT_WORK.set(farm)
+    try:
+        yield
+    finally:
+        _AT_WORK.reset(token)
+
+
+def farm_at_work() -> Farm:
+    """The farm that was lent; none in a worker, nor where nobody lent one."""
+    return _AT_WORK.get() or Here()
 
 
 def each(

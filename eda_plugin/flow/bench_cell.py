@@ -14,6 +14,7 @@ from pathlib import Path
 from eda_plugin.data.oracle import answer
 from eda_plugin.domain import Corner, Library
 from eda_plugin.errors import EdaPluginError, UserError
+from eda_plugin.farm import cores
 from eda_plugin.files import replace_atomically
 from eda_plugin.flow.cases import Job
 from eda_plugin.flow.inputs import load_first, simulations
@@ -187,7 +188,8 @@ class Cells:
         """Run a command; watched where leakage is checked. Then nothing is cached: native code reads the cache, and nobody sees that."""
         begin = [sys.executable, "-m"]
         if not self.settings.check_leakage:
-            return measured_run([*begin, "eda_plugin", *command], folder / f"{name}.log", kept=[lock]), None
+            share = max(1, cores() // self.settings.workers)
+            return measured_run([*begin, "eda_plugin", *command, "--workers", str(share)], folder / f"{name}.log", kept=[lock]), None
         record = folder / f"{name}.opened"
         record.unlink(missing_ok=True)
         watched = [*begin, "eda_plugin.cli.watched", str(record), str(truth), "--", *command, "--workers", "1"]

@@ -16,6 +16,7 @@ from eda_plugin.adapters.base import Format, WriteOptions
 from eda_plugin.config import FillSettings, GuardBand
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.errors import FindingsError, UserError
+from eda_plugin.farm import at_work
 from eda_plugin.flow.blocks import blocks_of, fill_blocks
 from eda_plugin.flow.heard import Heard
 from eda_plugin.flow.inputs import check_anchors, check_measured, load_first, read_points, simulations
@@ -220,7 +221,8 @@ def fill(
             filled = blocks = fill_blocks(number, anchors, blank, corner, points, settings, session)
             library, findings = _passed(blocks.library, blocks.findings, strict=strict)
         else:
-            filled = model.fill(anchors, blank, corner, points, settings, Heard(session.progress, session.plugins.fit_step))
+            with at_work(session.farm):
+                filled = model.fill(anchors, blank, corner, points, settings, Heard(session.progress, session.plugins.fit_step))
             result = gate(filled.library, anchors, blank)
             library, findings = _passed(result.library, result.findings, strict=strict)
         library, refused, further = _limited(library, guard, max_interval)

@@ -5,22 +5,28 @@ What it teaches: how errors are spread over points (models/intervals.py) and how
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from eda_plugin.config import Stage
 from eda_plugin.domain import Corner
+from eda_plugin.errors import UserError
+from eda_plugin.farm import Here, Lost, each, farm_at_work
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings, Hyper
 
-__all__ = ["Rehearsal", "choose_stand_ins", "rehearse"]
+__all__ = ["Cast", "Rehearsal", "choose_stand_ins", "rehearse", "rehearse_all"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+
+LARGE = 50_000
+"""Delays and transitions from which on a rehearsal takes longer than a process to start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,47 +53,76 @@ def choose_stand_ins(corners: Sequence[Corner], target: Corner, beyond: Array, c
     return [int(a) for a in order[:count]]
 
 
-def rehearse(
-    points: PointTable,
-    corners: Sequence[Corner],
-    stand_in: int,
-    zero: Array,
-    known: Index,
-    floor: float,
-    tables: Index,
-    *,
-    seed: int,
-    settings: GPSettings,
-    layer: Layer,
-    hyper: Hyper | None,
-    device: str,
-    stage: Stage,
-) -> Rehearsal:
-    """Fit anchor ``stand_in`` from the others, with simulations at the same points ``known`` as the target's.
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """What all rehearsals of a fill share: the ``points``, the anchors' ``corners``, where the target is simulated (``known``), the
+    ``tables`` that are predicted whole, and how the target itself was fitted. ``floor`` in s."""
+
+    points: PointTable
+    corners: tuple[Corner, ...]
+    known: Index
+    floor: float
+    tables: Index
+    seed: int
+    settings: GPSettings
+    layer: Layer
+    hyper: Hyper | None
+    device: str
+
+
+def rehearse(cast: Cast, stand_in: int, zero: Array) -> Rehearsal:
+    """Fit anchor ``stand_in`` from the others, with simulations at the same points as the target's.
 
     ``zero`` (M,): its prediction from the others without simulations. Points outside its own axes are extrapolated, so neither known nor
-    judged. ``hyper``: of the target's own fit.
+    judged.
     """
+    points = cast.points
     columns = np.delete(np.arange(points.anchors.shape[1]), stand_in)
     truth = points.anchors[:, stand_in]
     sound = points.beyond[:, stand_in] <= 0
-    own = known[sound[known]]
-    where = points.of_tables(tables)
+    own = cast.known[sound[cast.known]]
+    where = points.of_tables(cast.tables)
     fit = fit_few_shot(
         points,
         columns,
         zero,
         own,
         truth[own],
-        floor,
+        cast.floor,
         where=where,
-        seed=seed,
-        settings=settings,
-        layer=layer,
-        hyper=hyper,
-        device=device,
+        seed=cast.seed,
+        settings=cast.settings,
+        layer=cast.layer,
+        hyper=cast.hyper,
+        device=cast.device,
     )
     error = np.where(sound[where], (truth[where] - fit.mean) / fit.unit[where], np.nan)
     error[np.isin(where, own)] = np.nan
-    stage.advance()
-    return Rehearsal(corners[stand_in], columns, tables, fit, error)
+    return Rehearsal(cast.corners[stand_in], columns, cast.tables, fit, error)
+
+
+def rehearse_all(cast: Cast, chosen: Sequence[int], zero_held: Array, done: Callable[[], None]) -> list[Rehearsal]:
+    """The rehearsals of the anchors ``chosen``, with their columns of ``zero_held`` (M, A): of a large library on the farm at work.
+
+    With one thread each, so what they give does not hang on where they are done. ``done`` is called after each. Raises ``UserError`` for
+    one whose workers died.
+    """
+    apart = len(cast.points) >= LARGE and cast.device == "cpu"
+    tasks = [(cast, number, zero_held[:, number]) for number in chosen]
+    names = [f"rehearsal on {cast.corners[number].name}" for number in chosen]
+    answers = each(farm_at_work() if apart else Here(), _task, tasks, names, lambda *_: done())
+    lost = next((answer for answer in answers if isinstance(answer, Lost)), None)
+    if lost is not None:
+        raise UserError(f"{lost}; give the workers more memory, or start fewer at once with --workers")
+    return [answer for answer in answers if not isinstance(answer, Lost)]
+
+
+def _task(task: tuple[Cast, int, Array]) -> Rehearsal:
+    """A farm's task."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            return rehearse(*task)
+    finally:
+        torch.set_num_threads(threads)

@@ -16,10 +16,10 @@ from eda_plugin.models.fewshot import FEWEST, FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.intervals import Scale, conformal, error_features, fit_scale
 from eda_plugin.models.network import NetworkSettings
-from eda_plugin.models.pseudo import Rehearsal, choose_stand_ins, rehearse
+from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, rehearse_all
 from eda_plugin.models.residual import ResidualModel, conditions, fit_residual_model, table_set
 
-__all__ = ["TimingFill", "fit_timing"]
+__all__ = ["TimingFill", "fit_timing", "scales"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -97,28 +97,12 @@ def fit_timing(
     tables = np.sort(rng.permutation(len(points.rows))[:TABLES])
     outside = (points.beyond > 0).mean(axis=0)
     chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
+    cast = Cast(points, tuple(corners), known, floor, tables, settings.seed, gp, layer, fit.hyper, settings.device)
     with progress.stage("rehearsing on anchors", len(chosen)) as stage:
-        rehearsals = [
-            rehearse(
-                points,
-                corners,
-                number,
-                zero_held[:, number],
-                known,
-                floor,
-                tables,
-                seed=settings.seed,
-                settings=gp,
-                layer=layer,
-                hyper=fit.hyper,
-                device=settings.device,
-                stage=stage,
-            )
-            for number in chosen
-        ]
+        rehearsals = rehearse_all(cast, chosen, zero_held, stage.advance)
     kinds = int(points.kind.max()) + 1
     with progress.stage("calibrating intervals"):
-        scale, scale_known, rehearsed = _scales(points, fit, rehearsals, settings.seed)
+        scale, scale_known, rehearsed = scales(points, fit, rehearsals, settings.seed)
         left = fit.left_out / fit.unit[known]
         if len(known) >= CALIBRATE:
             factors = conformal(left, scale_known, points.kind[known], kinds, settings.interval)
@@ -174,7 +158,7 @@ def _mean_pct(error: Array) -> float | None:
     return round(100 * float(np.abs(known).mean()), 4) if len(known) else None
 
 
-def _scales(
+def scales(
     points: PointTable, fit: FewShot, rehearsals: Sequence[Rehearsal], seed: int
 ) -> tuple[Array, Array, list[tuple[Rehearsal, Array]]]:
     """Error scale (M,) of the target, (N,) of its measured points, and of each rehearsal's points by the other rehearsals: what an error
