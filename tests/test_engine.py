@@ -109,9 +109,13 @@ def test_rehearsals_are_the_same_wherever_they_are_done(
 ) -> None:
     one = run(anchors, template_of(truth), measured).library
     monkeypatch.setattr(pseudo, "LARGE", 0)
-    farm, asked = Processes(2), []
-    call = farm.call
-    monkeypatch.setattr(farm, "call", lambda work, task, name: asked.append(name) or call(work, task, name))
+    farm, asked, call = Processes(2), [], Processes.call
+
+    def counted(self: Processes, work: Callable[[object], object], task: object, name: str) -> object:
+        asked.append(name)
+        return call(self, work, task, name)
+
+    monkeypatch.setattr(Processes, "call", counted)
     with at_work(farm):
         two = run(anchors, template_of(truth), measured).library
     farm.close()
