@@ -469,7 +469,7 @@ def test_points_for_fill(
     points = tmp_path / "points.csv"
     assert command_line(["ingest", str(tmp_path / "runs"), "--points", str(points), "--template", str(template)]) == 0
     printed = capsys.readouterr()
-    assert f"2 points: {points}" in printed.out
+    assert f"written      {points} (2 points)" in printed.out
     assert "fall of other a -> y combinational: the library has no such arc" in printed.err
     assert points.read_text().splitlines() == [
         "cell,pin,related_pin,timing_type,timing_sense,when,edge,index_1,index_2,delay,transition",
@@ -504,8 +504,11 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     library_of(tmp_path / "runs", "tt_0p80v_25c", 0.8, 25, 1.0)
     assert command_line(["ingest", str(tmp_path / "runs"), "-o", str(tmp_path / "t.parquet"), "--strict"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "1 runs: 1 HSPICE measure file",
-        f"8 values, 8 of known quantity, 0 failed: {tmp_path / 't.parquet'}",
+        f"ingested {tmp_path / 'runs'}",
+        "  runs         1: 1 HSPICE measure file",
+        "  other files  0",
+        "  values       8, 8 of known quantity, 0 failed",
+        f"  written      {tmp_path / 't.parquet'}",
     ]
     library_of(tmp_path / "runs", "ff_0p88v_n40c", 0.88, -40, 1.0)
     assert command_line(["ingest", str(tmp_path / "runs")]) == 0

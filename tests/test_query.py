@@ -132,7 +132,7 @@ def test_answers_are_printed_and_written(make_library: Make, tmp_path: Path, cap
     assert run(["query", sql, str(path), "-o", str(tmp_path / "a.csv"), "--quiet"]) == 0
     assert (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines() == ['"cell","n","nothing"', '"INV_1",9,', '"INV_2",9,']
     assert run(["query", sql, str(path), "-o", str(tmp_path / "a.parquet")]) == 0
-    assert f"2 rows: {tmp_path / 'a.parquet'}" in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines() == ["answer", "  rows     2", "  columns  3", f"  written  {tmp_path / 'a.parquet'}"]
     assert run(["query", sql, str(path), "--limit", "1"]) == 0
     assert "and more rows than 1" in capsys.readouterr().out
     assert run(["query", sql, str(path), "-o", str(tmp_path / "a.txt")]) == 2

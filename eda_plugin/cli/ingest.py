@@ -59,25 +59,23 @@ def ingest(
     could not be placed, failed, contradicts itself or repeats another corner is told with file and line.
     """
     from eda_plugin import flow
+    from eda_plugin.cli.show import print_json, table
 
     session = session_of(quiet=quiet)
     if suggest:
         _draft(flow.suggest_rules(folder, rules=rules, session=session), output)
         return
     result = flow.ingest(folder, rules=rules, output=output, rtol=rtol, waveforms=waveforms, session=session)
-    written = [] if points is None else _points(result, points, corner, template, session)
+    count = None if points is None else _points(result, points, corner, template, session)
     if sarif is not None:
         write_sarif(sarif, result.findings)
-    counts = {name: value for name, value in result.to_dict().items() if name not in ("folder", "findings", "output", "strange")}
-    note(counts, [path for path in (output, points, sarif) if path is not None])
+    figures = {name: value for name, value in result.to_dict().items() if name not in ("folder", "findings", "output", "strange")}
+    note(figures, [path for path in (output, points, sarif) if path is not None])
     if json_:
-        from eda_plugin.cli.show import print_json
-
-        print_json({**result.to_dict(), "points": written})
+        print_json({**result.to_dict(), "points": [] if count is None else [f"{count} points: {points}"]})
     elif not quiet:
-        _show(result, limit)
-        for text in written:
-            click.echo(text)
+        show_findings(result.findings, limit)
+        table(f"ingested {folder}", ["", ""], _summary(result, count, points))
     if strict and any(str(found.severity) in ("error", "warning") for found in result.findings):
         click.get_current_context().exit(1)
 
@@ -92,7 +90,8 @@ def _draft(text: str, output: Path | None) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def _points(result: Ingested, path: Path, corner: str | None, template: Path | None, session: Session) -> list[str]:
+def _points(result: Ingested, path: Path, corner: str | None, template: Path | None, session: Session) -> int:
+    """Write the points; how many."""
     from eda_plugin import flow
     from eda_plugin.errors import UserError
 
@@ -105,13 +104,19 @@ def _points(result: Ingested, path: Path, corner: str | None, template: Path | N
     count, left_out = result.write_points(path, corner, template=library)
     for text in left_out:
         session.warn(f"left out of {path}: {text}")
-    return [f"{count} points: {path}"]
+    return count
 
 
-def _show(result: Ingested, limit: int) -> None:
-    show_findings(result.findings, limit)
-    files = ", ".join(f"{count} {kind}" for kind, count in result.files.items())
-    click.echo(f"{result.runs} runs: {files}" + (f"; {len(result.strange)} other files" if result.strange else ""))
-    click.echo(
-        f"{result.rows} values, {result.placed} of known quantity, {result.failed} failed" + (f": {result.output}" if result.output else "")
-    )
+def _summary(result: Ingested, count: int | None, points: Path | None) -> list[tuple[str, object]]:
+    """Name and value of each line."""
+    files = ", ".join(f"{number} {kind}" for kind, number in result.files.items())
+    rows: list[tuple[str, object]] = [
+        ("runs", f"{result.runs}: {files}"),
+        ("other files", len(result.strange)),
+        ("values", f"{result.rows}, {result.placed} of known quantity, {result.failed} failed"),
+    ]
+    if result.output:
+        rows.append(("written", result.output))
+    if count is not None:
+        rows.append(("written", f"{points} ({count} points)"))
+    return rows

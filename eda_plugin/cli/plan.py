@@ -52,7 +52,7 @@ def plan(
     only, and none is needed with --candidate.
     """
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json
+    from eda_plugin.cli.show import print_json, table
 
     if anchors_only is not None:
         if target is not None:
@@ -81,13 +81,15 @@ def plan(
     if json_:
         print_json({**summary, "plan": str(path)})
     elif not inputs.quiet:
-        click.echo(f"{len(made.points)} of {made.total} simulations of {made.target} ({made.share:.2%}): {path}")
+        share = f"{len(made.points)} of {made.total} ({made.share:.2%})"
+        rows = [("simulations", share), ("arcs", len(set(made.points.arcs))), ("written", path)]
+        table(f"plan of {made.target.name}", ["", ""], rows)
 
 
 def _anchors(inputs: Inputs, count: int, wanted: Sequence[str], candidates: Sequence[str], output: Path | None, *, json_: bool) -> None:
     """Print the corners that would serve best, and write them where a file is named."""
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json, table
+    from eda_plugin.cli.show import print_json, table, written
 
     if bool(candidates) == bool(inputs.paths):
         raise click.UsageError("--anchors-only takes the corners of LIBRARIES... or those of --candidate, one or the other")
@@ -102,3 +104,4 @@ def _anchors(inputs: Inputs, count: int, wanted: Sequence[str], candidates: Sequ
     elif not inputs.quiet:
         rows = [(place + 1, corner, f"{left:.1%}") for place, (corner, left) in enumerate(zip(made.corners, made.uncertainty, strict=True))]
         table(f"anchors for {len(made.wanted)} corners", ["", "corner", "uncertainty left"], rows)
+        written([] if output is None else [output])

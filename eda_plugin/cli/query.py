@@ -41,7 +41,7 @@ def query(sql: str, inputs: Inputs, output: Path | None, store: Path | None, lim
             if json_:
                 print_json({"rows": rows, "columns": answer.schema.names, "file": str(output)})
             elif not inputs.quiet:
-                click.echo(f"{rows} rows: {output}")
+                table("answer", ["", ""], [("rows", rows), ("columns", len(answer.schema.names)), ("written", output)])
             return
         names = answer.schema.names
         shown = list(islice(_rows(answer), None if json_ else limit + 1))

@@ -58,15 +58,16 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
         from rich.table import Table
         from rich.text import Text
 
-        shown = Table(*header, title=title, title_justify="left")
+        shown = Table(*header, title=title, title_justify="left", show_header=any(header))
         for row in cells:
             shown.add_row(*map(Text, row))
         Console().print(shown)
         return
-    widths = [max(len(line[place]) for line in [list(header), *cells]) for place in range(len(header))]
+    lines = [list(header), *cells] if any(header) else cells
+    widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
     if title:
         click.echo(title)
-    for line in [list(header), *cells]:
+    for line in lines:
         click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
