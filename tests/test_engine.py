@@ -28,6 +28,7 @@ from eda_plugin.models.network import NetworkSettings
 Floats = NDArray[np.float64]
 MODELS = Plugins().load().models.names
 SOME = ANCHORS[:6]
+SPEED_NETWORKS = fewshot.SPEED_NETWORKS
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same steps, fewer of them."""
     monkeypatch.setattr(experts, "DRAWS", 24)
     monkeypatch.setattr(fewshot, "FOLDS", 2)
+    monkeypatch.setattr(fewshot, "SPEED_NETWORKS", NetworkSettings(folds=3, width=16, steps=40, batch=64))
     monkeypatch.setattr(timing, "STAND_INS", 2)
     monkeypatch.setattr(timing, "DiffusionSettings", lambda: DiffusionSettings(steps=40, batch=64, levels=5))
     monkeypatch.setattr(timing, "GPSettings", lambda: GPSettings(steps=12))
@@ -81,7 +83,10 @@ def test_every_model_keeps_the_contract(name: str, anchors: list[Library], truth
     assert all(np.array_equal(library[key].values, truth[key].values) for key in limits)
 
 
-def test_a_few_simulations_beat_the_nearest_corner_and_interpolation(anchors: list[Library], truth: Library, measured: Points) -> None:
+def test_a_few_simulations_beat_the_nearest_corner_and_interpolation(
+    anchors: list[Library], truth: Library, measured: Points, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fewshot, "SPEED_NETWORKS", SPEED_NETWORKS)
     found = {name: error(run(anchors, template_of(truth), measured, name).library, truth) for name in MODELS}
     lookups = min(found["nearest"], found["interpolation"])
     assert max(found["ridge"], found["gbr"]) < lookups
@@ -107,6 +112,7 @@ def test_origins_and_intervals_of_the_filled_values(anchors: list[Library], trut
 def test_rehearsals_are_the_same_wherever_they_are_done(
     anchors: list[Library], truth: Library, measured: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fewshot, "SPEED_NETWORKS", SPEED_NETWORKS)  # a worker knows nothing of what is set here
     one = run(anchors, template_of(truth), measured).library
     monkeypatch.setattr(pseudo, "LARGE", 0)
     farm, asked, call = Processes(2), [], Processes.call
