@@ -113,10 +113,9 @@ def fill_blocks(
     count = max(number.values()) + 1
     without = tuple(info.name for info in session.plugins.infos if info.status == "disabled")
     alone = replace(settings, threads=1)
-    cut = [_cut(library, number, count) for library in (template, *anchors)]
-    chosen = _rows(measured, number, count)
-    tasks = [Block(tuple(part[n] for part in cut[1:]), cut[0][n], target, chosen[n], alone, without) for n in range(count)]
-    names = [f"block {n + 1} of {count} ({tasks[n].template.keys[0].cell} to {tasks[n].template.keys[-1].cell})" for n in range(count)]
+    cuts = [_Cut(library, number) for library in (template, *anchors)]
+    tasks = _Tasks(cuts, _rows(measured, number, count), target, alone, without)
+    names = [f"block {n + 1} of {count} ({' to '.join(cuts[0].ends(n))})" for n in range(count)]
     with session.progress.stage("filling blocks of cells", count) as stage:
         answers = each(session.farm, fill_block, tasks, names, lambda *_: stage.advance())
     lost = next((answer for answer in answers if isinstance(answer, Lost)), None)
@@ -144,11 +143,39 @@ def fill_block(block: Block) -> BlockFill:
     return BlockFill(passed.library, filled.report, passed.findings, files)
 
 
-def _cut(library: Library, number: Mapping[str, int], count: int) -> list[Library]:
-    """The library's tables and cells by block."""
-    of_row = np.fromiter((number[key.cell] for key in library.keys), dtype=np.int64, count=len(library))
-    cells = [tuple(cell for cell in library.cells if number.get(cell.name) == n) for n in range(count)]
-    return [replace(library.take(np.flatnonzero(of_row == n)), cells=cells[n]) for n in range(count)]
+class _Cut:
+    """A library's tables and cells by block."""
+
+    def __init__(self, library: Library, number: Mapping[str, int]) -> None:
+        self._library, self._number = library, number
+        self._of_row = np.fromiter((number[key.cell] for key in library.keys), dtype=np.int64, count=len(library))
+
+    def block(self, n: int) -> Library:
+        cells = tuple(cell for cell in self._library.cells if self._number.get(cell.name) == n)
+        return replace(self._library.take(np.flatnonzero(self._of_row == n)), cells=cells)
+
+    def ends(self, n: int) -> tuple[str, str]:
+        """Names of the block's first and last cell."""
+        rows = np.flatnonzero(self._of_row == n)
+        return self._library.keys[int(rows[0])].cell, self._library.keys[int(rows[-1])].cell
+
+
+@dataclass(frozen=True, eq=False)
+class _Tasks(Sequence[Block]):
+    """The blocks, each made when it is asked for: all at once would be the library and its anchors a second time."""
+
+    cuts: Sequence[_Cut]
+    measured: Sequence[Points | None]
+    target: Corner
+    settings: FillSettings
+    without: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.measured)
+
+    def __getitem__(self, n: int) -> Block:  # type: ignore[override]  # no slices are asked for
+        template, *anchors = (cut.block(n) for cut in self.cuts)
+        return Block(tuple(anchors), template, self.target, self.measured[n], self.settings, self.without)
 
 
 def _rows(points: Points | None, number: Mapping[str, int], count: int) -> list[Points | None]:
