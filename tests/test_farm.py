@@ -115,6 +115,16 @@ def test_nothing_of_a_cluster_is_imported_before_it_is_asked_for() -> None:
     assert said.stdout.splitlines()[-1] == "set()"
 
 
+def test_an_interrupt_stays_an_interrupt_where_a_batch_system_is_used(tmp_path: Path) -> None:
+    code = (
+        "import signal; before = signal.getsignal(signal.SIGINT); from eda_plugin.farm import cluster; "
+        f"cluster.batch('slurm', {{'log_directory': {str(tmp_path / 'log')!r}}}).close(); print(signal.getsignal(signal.SIGINT) is before)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert said.stdout.splitlines()[-1:] == ["True"], said.stderr
+
+
 # The same bytes
 
 

@@ -6,6 +6,7 @@ Imported only where a cluster is asked for: Dask is the optional extra ``farm``.
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -118,11 +119,13 @@ def job_options(name: str, options: Mapping[str, object]) -> tuple[int, float, d
 
 def batch(name: str, options: dict[str, Any]) -> Any:
     """dask-jobqueue's cluster of that batch system, without a job yet. Raises ``UserError`` for options that it does not take."""
+    interrupted = signal.getsignal(signal.SIGINT)
     from dask_jobqueue.lsf import LSFCluster
     from dask_jobqueue.pbs import PBSCluster
     from dask_jobqueue.sge import SGECluster
     from dask_jobqueue.slurm import SLURMCluster
 
+    signal.signal(signal.SIGINT, interrupted)  # its import ends the process at an interrupt, without a word
     kind = {"lsf": LSFCluster, "slurm": SLURMCluster, "sge": SGECluster, "pbs": PBSCluster}[name]
     usual = {"cores": 1, "processes": 1, "memory": "4GB", "log_directory": "eda_plugin_jobs"}
     own = options.pop("scheduler_options", {})
