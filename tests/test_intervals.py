@@ -14,7 +14,7 @@ from eda_plugin.models.fewshot import fit_few_shot
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.intervals import Factors, conformal, error_features, fit_scale
 from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, rehearse
-from eda_plugin.models.timing import scales
+from eda_plugin.models.timing import mended, scales
 
 
 def cast(points: PointTable, known: NDArray[np.int64], tables: NDArray[np.int64]) -> Cast:
@@ -113,6 +113,21 @@ def test_a_rehearsal_is_judged_by_a_scale_that_never_saw_its_errors() -> None:
     assert wider.mean() > 1.5 * scale.mean()
     np.testing.assert_array_equal(rehearsed[2][1], again[2][1])
     assert again[0][1].mean() > 1.5 * rehearsed[0][1].mean()
+
+
+def test_intervals_are_wider_by_what_those_of_like_rehearsals_lacked() -> None:
+    points, _ = points_of(anchors_of(ANCHORS[:5], rest=False, cells=4), build(TARGET, rest=False, cells=4))
+    known, tables = points.first[:-1] + 3, np.arange(len(points.rows))
+    found = rehearse(cast(points, known, tables), 4, points.anchors[:, 0])
+    rng, unit = np.random.default_rng(0), found.fit.unit[known]
+    left = rng.standard_normal(len(known))
+    fit = replace(found.fit, left_out=left * unit)
+    rehearsals = [replace(found, fit=fit, error=size * rng.standard_normal(len(found.error))) for size in (1.0, 1.5)]
+    both = [(r, np.ones(len(r.error)), np.ones(len(known))) for r in rehearsals]
+    assert mended(points, both, np.array([1.0, 20.0]), 0.9) == pytest.approx(1.0, abs=0.2)
+    assert mended(points, both, np.array([0.05, 1.0]), 0.9) == pytest.approx(1.5, abs=0.25)
+    assert mended(points, both, np.ones(2), 0.9) == pytest.approx(1.25, abs=0.2)
+    assert mended(points, [], np.ones(0), 0.9) == 1.0
 
 
 def test_what_nobody_knows_of_any_point_is_left_out_of_the_scale() -> None:

@@ -101,9 +101,7 @@ def fill_library(
         if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
             latent = latent_coordinates(points, known, y)
             informed = informed_ratios(points, known, y)
-            timing = fit_timing(
-                points, aligned.corners, target, zero.mean, zero.held_out, known, y, _floor(aligned, rows), settings, progress
-            )
+            timing = fit_timing(points, aligned.corners, target, zero, known, y, _floor(aligned, rows), settings, progress)
             values[points.flat], half[points.flat] = timing.mean, timing.half
             origin[points.flat] = Origin.FILLED
             report["timing"] = timing.report

@@ -47,12 +47,16 @@ class Factors:
     def of(self, kind: Index, scale: Array) -> Array:
         return self.value[kind, np.searchsorted(self.edges, scale)]
 
+    def wider(self, factor: float) -> Factors:
+        """All factors times one."""
+        return Factors(self.edges, self.value * factor)
+
     def at_least(self, error: Array, scale: Array, coverage: float) -> Factors:
         """All factors larger by one share, if errors (n,) of another kind, too few for factors of their own, would not be covered so."""
         if not len(error):
             return self
         own = conformal(error, scale, np.zeros(len(error), dtype=np.int64), 1, coverage, classes=1).value[0, 0]
-        return Factors(self.edges, self.value * max(1.0, own / float(np.median(self.value))))
+        return self.wider(max(1.0, own / float(np.median(self.value))))
 
 
 def error_features(points: PointTable, columns: Index, fit: FewShot, at_known: bool = False) -> Array:

@@ -18,8 +18,9 @@ from eda_plugin.models.intervals import Scale, conformal, error_features, fit_sc
 from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, rehearse_all
 from eda_plugin.models.residual import ResidualModel, conditions, fit_residual_model, table_set
+from eda_plugin.models.zeroshot import ZeroShot
 
-__all__ = ["TimingFill", "fit_timing", "scales"]
+__all__ = ["TimingFill", "fit_timing", "mended", "scales"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -33,6 +34,10 @@ TABLES = 600
 CALIBRATE = 700
 """Measured values from which on intervals are calibrated at the target itself: the process learns its hyper-parameters from the same
 values, and what is left of fewer of them is too small (examples/hkmg22: by a half with 190)."""
+
+ALIKE, MOST = 0.5, 2.0
+"""How far apart two corners are, by the logarithm of how certain kriging is of them, before one says little of the other's intervals; and
+the most by which these say that the other's are too narrow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +63,7 @@ def fit_timing(
     points: PointTable,
     corners: Sequence[Corner],
     target: Corner,
-    zero: Array,
-    zero_held: Array,
+    zero: ZeroShot,
     known: Index,
     y: Array,
     floor: float,
@@ -68,8 +72,8 @@ def fit_timing(
 ) -> TimingFill:
     """Fit, calibrate, and learn the tables' joint errors.
 
-    ``zero`` (M,) and ``zero_held`` (M, A): the target, and each anchor held out, predicted without simulations, SI. ``y`` (N,) SI at the
-    points ``known``; ``floor`` (s): errors of smaller values count as errors of that size.
+    ``zero``: the target, and each anchor held out, predicted without simulations. ``y`` (N,) SI at the points ``known``; ``floor`` (s):
+    errors of smaller values count as errors of that size.
     """
     layer = LAYERS.get(settings.model, "process")
     gp = GPSettings()
@@ -81,7 +85,7 @@ def fit_timing(
         fit = fit_few_shot(
             points,
             columns,
-            zero,
+            zero.mean,
             known,
             y,
             floor,
@@ -99,17 +103,18 @@ def fit_timing(
     chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
     cast = Cast(points, tuple(corners), known, floor, tables, settings.seed, gp, layer, fit.hyper, settings.device)
     with progress.stage("rehearsing on anchors", len(chosen)) as stage:
-        rehearsals = rehearse_all(cast, chosen, zero_held, stage.advance)
+        rehearsals = rehearse_all(cast, chosen, zero.held_out, stage.advance)
     kinds = int(points.kind.max()) + 1
     with progress.stage("calibrating intervals"):
         scale, scale_known, rehearsed = scales(points, fit, rehearsals, settings.seed)
         left = fit.left_out / fit.unit[known]
         if len(known) >= CALIBRATE:
             factors = conformal(left, scale_known, points.kind[known], kinds, settings.interval)
+            factors = factors.wider(mended(points, rehearsed, zero.widen[chosen], settings.interval))
         else:
             pairs = [
                 (r.error[np.isfinite(r.error)], s[np.isfinite(r.error)], points.kind[r.fit.where][np.isfinite(r.error)])
-                for r, s in rehearsed
+                for r, s, _ in rehearsed
             ]
             error, size, kind = (
                 (np.concatenate(part) for part in zip(*pairs, strict=True)) if pairs else (left, scale_known, points.kind[known])
@@ -123,7 +128,7 @@ def fit_timing(
     judged: dict[str, object] = {}
     with progress.stage("training the diffusion model", diffusion.steps if sampled else None) as stage:
         for shape, members in shapes.items():
-            sets = [table_set(points, r.tables, shape, r.error, s, r.fit.known, _surprise(r.fit, s, points)) for r, s in rehearsed]
+            sets = [table_set(points, r.tables, shape, r.error, s, r.fit.known, _surprise(r.fit, s, points)) for r, s, _ in rehearsed]
             sets = [part for part in sets if len(part.table)]
             model = fit_residual_model(
                 points,
@@ -146,7 +151,7 @@ def fit_timing(
         "model": NAMES[layer if len(known) >= FEWEST else "none"] + (", networks" if fit.blend else ""),
         "networks_share": fit.blend,
         "left_out_error_pct": round(100 * float(left_share.mean()), 4) if len(y) else None,
-        "rehearsed": {r.corner.name: {"error_pct": _mean_pct(r.error)} for r, _ in rehearsed},
+        "rehearsed": {r.corner.name: {"error_pct": _mean_pct(r.error)} for r, _, _ in rehearsed},
         "table_samples": judged,
     }
     return TimingFill(points, fit, fit.mean, half, scale * fit.unit, residual, condition, settings.interval, report)
@@ -160,9 +165,9 @@ def _mean_pct(error: Array) -> float | None:
 
 def scales(
     points: PointTable, fit: FewShot, rehearsals: Sequence[Rehearsal], seed: int
-) -> tuple[Array, Array, list[tuple[Rehearsal, Array]]]:
-    """Error scale (M,) of the target, (N,) of its measured points, and of each rehearsal's points by the other rehearsals: what an error
-    of a corner looks like whose errors are not known."""
+) -> tuple[Array, Array, list[tuple[Rehearsal, Array, Array]]]:
+    """Error scale (M,) of the target, (N,) of its measured points, and both of each rehearsal, by the other rehearsals: what an error of a
+    corner looks like whose errors are not known."""
     columns = np.arange(points.anchors.shape[1])
     own, at_known = error_features(points, columns, fit), error_features(points, columns, fit, at_known=True)
     if not rehearsals:
@@ -181,8 +186,29 @@ def scales(
     every = range(len(rehearsals))
     scale = learnt(every)
     others = [learnt([m for m in every if m != n]) if len(every) > 1 else scale for n in every]
-    rehearsed = [(r, other.predict(a)) for r, other, a in zip(rehearsals, others, where, strict=True)]
+    rehearsed = [(r, other.predict(a), other.predict(b)) for r, other, a, b in zip(rehearsals, others, where, known, strict=True)]
     return scale.predict(own), scale.predict(at_known), rehearsed
+
+
+def mended(points: PointTable, rehearsed: Sequence[tuple[Rehearsal, Array, Array]], widen: Array, coverage: float) -> float:
+    """Factor, 1 or more, by which intervals are to be wider that were calibrated at the points simulated at a target.
+
+    It is what the rehearsals' intervals lacked that were calibrated so, each as alike to the target as kriging says that it is as certain
+    as the target (``widen`` (R,), 1 for equal): where a corner is extrapolated, errors at its simulated points say too little.
+    """
+    lacked = []
+    for r, scale, scale_known in rehearsed:
+        kind, sound = points.kind[r.fit.where], np.isfinite(r.error)
+        if not sound.any() or not len(r.fit.known):
+            return 1.0
+        left = r.fit.left_out / r.fit.unit[r.fit.known]
+        factors = conformal(left, scale_known, points.kind[r.fit.known], int(points.kind.max()) + 1, coverage)
+        reach = factors.of(kind[sound], scale[sound]) * scale[sound]
+        lacked.append(float(np.quantile(np.abs(r.error[sound]) / reach, coverage)))
+    if not lacked:
+        return 1.0
+    alike = np.exp(-0.5 * (np.log(widen) / ALIKE) ** 2) + 1e-9
+    return float(np.clip(alike @ lacked / alike.sum(), 1.0, MOST))
 
 
 def _surprise(fit: FewShot, scale: Array, points: PointTable) -> Array:
