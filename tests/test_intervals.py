@@ -126,8 +126,8 @@ def test_intervals_are_wider_by_what_those_of_like_rehearsals_lacked() -> None:
     both = [(r, np.ones(len(r.error)), np.ones(len(known))) for r in rehearsals]
     near, far, even = (mended(points, both, np.array(widen), 0.9) for widen in ([1.0, 20.0], [0.05, 1.0], [1.0, 1.0]))
     assert 1.0 < near < 2.0
-    assert far == pytest.approx(1.5 * near, rel=0.1)
-    assert even == pytest.approx((near + far) / 2, rel=1e-3)
+    assert 2 * far - 1 == pytest.approx(1.5 * (2 * near - 1), rel=0.1)  # the mean with one that lacked nothing
+    assert even == pytest.approx((2 * near + 2 * far - 1) / 3, rel=1e-3)
     assert mended(points, [(replace(found, fit=fit, error=0.1 * both[0][0].error), *both[0][1:])], np.ones(1), 0.9) == 1.0  # never narrower
     assert mended(points, [], np.ones(0), 0.9) == 1.0
 

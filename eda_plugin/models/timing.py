@@ -194,7 +194,8 @@ def mended(points: PointTable, rehearsed: Sequence[tuple[Rehearsal, Array, Array
     """Factor, 1 or more, by which intervals are to be wider that were calibrated at the points simulated at a target.
 
     It is what the rehearsals' intervals lacked that were calibrated so, each as alike to the target as kriging says that it is as certain
-    as the target (``widen`` (R,), 1 for equal): where a corner is extrapolated, errors at its simulated points say too little.
+    as the target (``widen`` (R,), 1 for equal): where a corner is extrapolated, errors at its simulated points say too little. One that
+    lacked nothing is taken to have been seen, too: they are few.
     """
     lacked = []
     for r, scale, scale_known in rehearsed:
@@ -207,8 +208,8 @@ def mended(points: PointTable, rehearsed: Sequence[tuple[Rehearsal, Array, Array
         lacked.append(float(np.quantile(np.abs(r.error[sound]) / reach, coverage)))
     if not lacked:
         return 1.0
-    alike = np.exp(-0.5 * (np.log(widen) / ALIKE) ** 2) + 1e-9
-    return float(np.clip(alike @ lacked / alike.sum(), 1.0, MOST))
+    alike = np.exp(-0.5 * (np.log(widen) / ALIKE) ** 2)
+    return float(np.clip((alike @ lacked + 1.0) / (alike.sum() + 1.0), 1.0, MOST))
 
 
 def _surprise(fit: FewShot, scale: Array, points: PointTable) -> Array:
