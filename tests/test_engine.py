@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from synthetic import ANCHORS, TARGET, anchors_of, build, measure, perturbed, points_of, template_of
 
-from eda_plugin.config import FillSettings, NullProgress
+from eda_plugin.config import FillSettings, NullProgress, Stage
 from eda_plugin.domain import Corner, Library, Origin, Points, Table, TableKey, blank
 from eda_plugin.domain.quantity import TIMING, group_of
 from eda_plugin.errors import TableError, UserError
@@ -128,6 +129,28 @@ def test_rehearsals_are_the_same_wherever_they_are_done(
     assert same_library(one, two)
     assert len(asked) == timing.STAND_INS
     assert all(name.startswith("rehearsal on ") for name in asked)
+
+
+def test_the_steps_of_a_prediction_without_simulations_are_told(anchors: list[Library], truth: Library) -> None:
+    class Told(NullProgress):
+        def __init__(self) -> None:
+            self.total: dict[str, int | None] = {}
+            self.steps: dict[str, int] = {}
+
+        @contextmanager
+        def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+            self.total[name], self.steps[name], outer = total, 0, self
+
+            class Counted(NullProgress):
+                def advance(self, n: int = 1) -> None:
+                    outer.steps[name] += n
+
+            yield Counted()
+
+    told = Told()
+    fill_library(anchors, template_of(truth), TARGET, None, FillSettings(model="gp"), told)
+    name = "predicting without simulations"
+    assert told.total[name] == told.steps[name] == 3 * experts.DRAWS
 
 
 def test_a_rehearsal_whose_workers_die_is_named(

@@ -95,8 +95,7 @@ def fill_library(
         points = gather(aligned, rows, kinds, _floor(aligned, rows))
         known = np.flatnonzero(np.isfinite(aligned.known[points.flat]))
         y = aligned.known[points.flat[known]]
-        with progress.stage("predicting without simulations"):
-            zero = fit_timing_zero(points, aligned.corners, target, settings)
+        zero = fit_timing_zero(points, aligned.corners, target, settings, progress)
         clock.mark("zero-shot")
         if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
             latent = latent_coordinates(points, known, y)

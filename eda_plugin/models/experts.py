@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,8 +101,12 @@ class Kriged:
     sd: float
 
 
-def kriged(frame: Frame, manner: Manner, *, seed: int, latent: Array | None) -> list[Kriged]:
-    """The weights of every draw; none from fewer than three anchors."""
+def _nobody() -> None:
+    """To whom nothing is told."""
+
+
+def kriged(frame: Frame, manner: Manner, *, seed: int, latent: Array | None, told: Callable[[], None] = _nobody) -> list[Kriged]:
+    """The weights of every draw; none from fewer than three anchors. ``told`` is called after each."""
     A = len(frame.others)
     if A < 3:
         return []
@@ -114,16 +118,25 @@ def kriged(frame: Frame, manner: Manner, *, seed: int, latent: Array | None) -> 
         others = [kriging(frame.corners, a, frame.others[a], draw, latent) for a in range(A)]
         here = kriging(frame.corners, A, frame.everyone, draw, latent)
         found.append(Kriged(draw, frame.left_out([w.weights for w in others]), here.weights, [w.sd for w in others], here.sd))
+        told()
     return found
 
 
 def experts_of(
-    Z: Array, frame: Frame, manner: Manner, draws: Sequence[Kriged], *, seed: int, informed: Array | None, only: str | None
+    Z: Array,
+    frame: Frame,
+    manner: Manner,
+    draws: Sequence[Kriged],
+    *,
+    seed: int,
+    informed: Array | None,
+    only: str | None,
+    told: Callable[[], None] = _nobody,
 ) -> tuple[list[Expert], float]:
     """Predict the target, and each anchor held out, from ``Z`` (m, A) ratios, in every way that the manner allows.
 
-    Returns the experts, and the size below which errors count as errors of that size. ``draws``: see ``kriged``; the other arguments: see
-    ``fit_zero_shot``.
+    Returns the experts, and the size below which errors count as errors of that size. ``draws``: see ``kriged``; ``told`` is called after
+    each draw; the other arguments: see ``fit_zero_shot``.
     """
     A = Z.shape[1]
     sample = np.random.default_rng(seed).permutation(len(Z))[:SAMPLE]
@@ -131,7 +144,7 @@ def experts_of(
     judged = _Judged(Z[sample], limit, frame.weight, {domain.name: domain.forward(Z[sample]) for domain in (PLAIN, *manner.domains)})
     candidates = _plain(frame, judged, only)
     if A > 2 and only in (None, "kriging"):
-        candidates += _krigings(draws, judged, manner)
+        candidates += _krigings(draws, judged, manner, told)
     if A > 2 and only is None:
         candidates += _relatives(frame, judged, manner)
         if informed is not None:
@@ -171,12 +184,15 @@ def _plain(frame: Frame, judged: _Judged, only: str | None) -> list[_Candidate]:
     return found
 
 
-def _krigings(draws: Sequence[Kriged], judged: _Judged, manner: Manner) -> list[_Candidate]:
-    return [
-        judged.candidate(f"kriging{' in its process' if one.draw.own else ''}, {domain.name}", domain, one.each, one.own, one.sd, one.sds)
-        for one in draws
-        for domain in manner.domains
-    ]
+def _krigings(draws: Sequence[Kriged], judged: _Judged, manner: Manner, told: Callable[[], None]) -> list[_Candidate]:
+    found = []
+    for one in draws:
+        place = " in its process" if one.draw.own else ""
+        found += [
+            judged.candidate(f"kriging{place}, {domain.name}", domain, one.each, one.own, one.sd, one.sds) for domain in manner.domains
+        ]
+        told()
+    return found
 
 
 def _relatives(frame: Frame, judged: _Judged, manner: Manner) -> list[_Candidate]:

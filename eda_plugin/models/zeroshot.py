@@ -6,15 +6,16 @@ Values are worked on as ratios to their magnitude over the anchors, in the linea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.config import FillSettings
+from eda_plugin.config import FillSettings, Progress
 from eda_plugin.domain import Corner
+from eda_plugin.models import experts as ways
 from eda_plugin.models.experts import (
     OWN_FAMILY,
     OWN_PROCESS,
@@ -124,13 +125,14 @@ def fit_zero_shot(
     informed: Array | None = None,
     only: str | None = None,
     kind: Index | None = None,
+    told: Callable[[], None] = lambda: None,
 ) -> ZeroShot:
     """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
 
     ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the
     library, of the anchors and the target: the mixture of anchors that reproduces them is one more candidate. ``only``: ``nearest`` or
     ``interpolation``, no competition. ``kind`` (m,) of delays: the law of their kind (models/law.py) is taken out, what remains kriged, and
-    both families of experts averaged.
+    both families of experts averaged. ``told`` is called after each draw of kriging, three times for delays.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
@@ -139,11 +141,11 @@ def fit_zero_shot(
         spread = np.full((len(scale), 1), 0.5)
         return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
     frame = frame_of(corners, target)
-    draws = kriged(frame, manner, seed=seed, latent=latent) if only is None else []
-    experts, limit = experts_of(Z, frame, manner, draws, seed=seed, informed=informed, only=only)
+    draws = kriged(frame, manner, seed=seed, latent=latent, told=told) if only is None else []
+    experts, limit = experts_of(Z, frame, manner, draws, seed=seed, informed=informed, only=only, told=told)
     unsure: Array | float = 0.0
     if kind is not None and A > 2 and only is None:
-        lawful, unsure = _lawful(Z, kind, frame, manner, draws, seed)
+        lawful, unsure = _lawful(Z, kind, frame, manner, draws, seed, told)
         experts += lawful
     errors, overall = np.empty((len(Z), len(experts))), np.empty(len(experts))
     for number, expert in enumerate(experts):
@@ -171,18 +173,32 @@ def fit_zero_shot(
     return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores, unsure)
 
 
-def _lawful(Z: Array, kind: Index, frame: Frame, manner: Manner, draws: Sequence[Kriged], seed: int) -> tuple[list[Expert], Array | float]:
+def _lawful(
+    Z: Array, kind: Index, frame: Frame, manner: Manner, draws: Sequence[Kriged], seed: int, told: Callable[[], None]
+) -> tuple[list[Expert], Array | float]:
     """Kriging of what the law of each kind leaves, and how unsure the law is (m,); none where there is nothing to learn a law from."""
     common = common_part(Z, kind, frame.corners, frame.others)
     if common is None:
         return [], 0.0
-    rest, _ = experts_of(Z / np.exp(common.shown[kind]), frame, manner, draws, seed=seed, informed=None, only="kriging")
+    rest, _ = experts_of(Z / np.exp(common.shown[kind]), frame, manner, draws, seed=seed, informed=None, only="kriging", told=told)
     target, held = np.exp(common.target[kind]), np.exp(common.held_out[kind])
     found = [replace(e, name=f"{LAW}, {e.name}", mean=e.mean * target, hidden=e.hidden * held) for e in rest]
     return found, common.sd[kind]
 
 
-def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corner, settings: FillSettings) -> ZeroShot:
+def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corner, settings: FillSettings, progress: Progress) -> ZeroShot:
     """Delay and transition without simulations."""
     only = settings.model if settings.model in ("nearest", "interpolation") else None
-    return fit_zero_shot(points.anchors, points.table, corners, target, TIMING, seed=settings.seed, only=only, kind=points.kind % 2)
+    steps = 3 * ways.DRAWS if only is None and len(corners) > 2 else None
+    with progress.stage("predicting without simulations", steps) as stage:
+        return fit_zero_shot(
+            points.anchors,
+            points.table,
+            corners,
+            target,
+            TIMING,
+            seed=settings.seed,
+            only=only,
+            kind=points.kind % 2,
+            told=stage.advance,
+        )
