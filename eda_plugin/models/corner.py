@@ -104,6 +104,10 @@ def matern(coordinates: Array) -> Array:
     return np.asarray((1 + distance + distance**2 / 3) * np.exp(-distance), dtype=np.float64)
 
 
+LEAST = 1e-10
+"""Of the nugget: two corners that nothing tells apart make the matrix singular."""
+
+
 def kriging(corners: Sequence[Corner], target: int, use: Mask, draw: Draw, latent: Array | None = None) -> CornerWeights:
     """Universal kriging weights (Cressie 1993, section 3.4) of corner ``target`` from the corners in ``use`` (boolean, n).
 
@@ -125,7 +129,7 @@ def kriging(corners: Sequence[Corner], target: int, use: Mask, draw: Draw, laten
     F, f = trend[known], trend[target]
     while F.shape[1] > 1 and (len(known) <= F.shape[1] or np.linalg.matrix_rank(F) < F.shape[1]):
         F, f = F[:, :-1], f[:-1]
-    K = covariance[np.ix_(known, known)] + draw.nugget * np.eye(len(known))
+    K = covariance[np.ix_(known, known)] + max(draw.nugget, LEAST) * np.eye(len(known))
     k = covariance[known, target]
     left = np.linalg.solve(K, np.column_stack([F, k]))
     Ki_F, Ki_k = left[:, :-1], left[:, -1]
