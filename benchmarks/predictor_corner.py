@@ -15,38 +15,22 @@ import numpy as np
 
 import eda_plugin as ep
 from eda_plugin.adapters import liberty
-from eda_plugin.domain import Corner, Library, timing_quantities
+from eda_plugin.data.oracle import answer
+from eda_plugin.domain import Corner, Library
+from eda_plugin.domain.quantity import DELAY
 from eda_plugin.models.gbr import train_predictor
-
-FLOOR = 20e-12
-SLEW = "input_net_transition"
-EDGES = {timing_quantities(edge)[0]: edge for edge in ("rise", "fall")}
+from eda_plugin.qa.metrics import TIME_FLOOR
+from eda_plugin.qa.refusal import refused_points
 
 
 def error_pct(libraries: list[Library], truth: Library) -> float:
     """Mean error at the truth's corner of a predictor that learns ``libraries``."""
     predictor = train_predictor(libraries)
-    arcs, edges, slew, load, delay, transition = [], [], [], [], [], []
-    tables = {(key.arc, key.quantity): table for key, table in zip(truth.keys, truth, strict=True) if key.nth == 0}
-    for (arc, quantity), table in tables.items():
-        edge = EDGES.get(quantity)
-        other = None if edge is None else tables.get((arc, timing_quantities(edge)[1]))
-        if (
-            edge is None
-            or other is None
-            or table.axes[0].variable != SLEW
-            or table.values.ndim != 2
-            or table.values.shape != other.values.shape
-        ):
-            continue
-        grid = np.meshgrid(*(axis.values for axis in table.axes), indexing="ij")
-        arcs += [arc] * table.values.size
-        edges += [edge] * table.values.size
-        for column, values in zip((slew, load, delay, transition), (*grid, table.values, other.values), strict=True):
-            column.append(values.ravel())
-    found = predictor.predict(arcs, edges, np.concatenate(slew), np.concatenate(load), truth.corner)
-    guess, true = np.concatenate([found.delay, found.transition]), np.concatenate([*delay, *transition])
-    return 100 * float(np.nanmean(np.abs(guess - true) / np.maximum(np.abs(true), FLOOR)))
+    tables = [key.quantity in DELAY and not key.nth for key in truth.keys] & (truth.axis[:, 1] >= 0)
+    asked = answer(refused_points(truth, np.repeat(tables, np.diff(truth.start))), truth)
+    found = predictor.predict(asked.arcs, asked.edges, *asked.index.T, truth.corner)
+    guess, true = np.concatenate([found.delay, found.transition]), np.concatenate([asked.delay, asked.transition])
+    return 100 * float(np.nanmean(np.abs(guess - true) / np.maximum(np.abs(true), TIME_FLOOR)))
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from test_characterize import plan as simulations
 import eda_plugin as ep
 from eda_plugin.cli.app import run
 from eda_plugin.errors import ParseError, UserError
-from eda_plugin.farm import LOSSES, Farm, Here, Lost, Processes, cluster, each, open_farm
+from eda_plugin.farm import LOSSES, Farm, Here, Lost, Processes, all_of, cluster, each, open_farm
 from eda_plugin.flow import blocks, quality
 from eda_plugin.flow.characterizing import characterize
 
@@ -74,6 +74,13 @@ def test_a_task_that_kills_its_workers_is_named_and_the_others_are_done(where: s
         made.close()
     assert answers == [1, Lost("the deadly one", LOSSES + 1), 2]
     assert "the deadly one: its worker died 4 times" in str(answers[1])
+
+
+def test_where_all_answers_are_needed_one_that_lacks_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all_of(Here(), eval, ["1", "2"], ["one", "two"]) == [1, 2]
+    monkeypatch.setattr(Here, "call", lambda _self, _work, _task, name: Lost(name, LOSSES + 1))
+    with pytest.raises(UserError, match=r"one: its worker died 4 times in a row .*; give up sleep"):
+        all_of(Here(), eval, ["1", "2"], ["one", "two"], advice="give up sleep")
 
 
 # Names and options

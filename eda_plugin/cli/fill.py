@@ -133,7 +133,7 @@ def fill(
 
 
 def _summary(result: FillResult, files: list[Path]) -> None:
-    from eda_plugin.cli.show import duration, table
+    from eda_plugin.cli.show import duration, facts
 
     report = result.report
     share = f" ({report['measured'] / report['simulations']:.2%})" if report["simulations"] else ""  # type: ignore[operator]
@@ -148,7 +148,7 @@ def _summary(result: FillResult, files: list[Path]) -> None:
         ("took", duration(float(report["seconds"]))),  # type: ignore[arg-type]
         *(("written", file) for file in files),
     ]
-    table(f"{result.library.name}: {report['target']}", ["", ""], rows)
+    facts(f"{result.library.name}: {report['target']}", rows)
 
 
 def _chosen(entry: object) -> str:

@@ -59,7 +59,7 @@ def ingest(
     could not be placed, failed, contradicts itself or repeats another corner is told with file and line.
     """
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json, table
+    from eda_plugin.cli.show import facts, print_json
 
     session = session_of(quiet=quiet)
     if suggest:
@@ -75,7 +75,7 @@ def ingest(
         print_json({**result.to_dict(), "points": [] if count is None else [f"{count} points: {points}"]})
     elif not quiet:
         show_findings(result.findings, limit)
-        table(f"ingested {folder}", ["", ""], _summary(result, count, points))
+        facts(f"ingested {folder}", _summary(result, count, points))
     if strict and any(str(found.severity) in ("error", "warning") for found in result.findings):
         click.get_current_context().exit(1)
 

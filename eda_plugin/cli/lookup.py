@@ -25,7 +25,7 @@ def lookup(plan: Path, library: Path, template: Path | None, tolerance: float, o
     For characterizers that write Liberty: the points must be on the library's grid. Arcs are found in any spelling.
     """
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json, table
+    from eda_plugin.cli.show import facts, print_json
     from eda_plugin.errors import UserError
     from eda_plugin.flow.lookup import look_up
 
@@ -40,4 +40,4 @@ def lookup(plan: Path, library: Path, template: Path | None, tolerance: float, o
     elif not quiet:
         for line in unknown:
             click.echo(f"left out: {line}")
-        table(f"points of {library.name}", ["", ""], [("points", count), ("left out", len(unknown)), ("written", output)])
+        facts(f"points of {library.name}", [("points", count), ("left out", len(unknown)), ("written", output)])

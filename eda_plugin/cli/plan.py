@@ -52,7 +52,7 @@ def plan(
     only, and none is needed with --candidate.
     """
     from eda_plugin import flow
-    from eda_plugin.cli.show import print_json, table
+    from eda_plugin.cli.show import facts, print_json
 
     if anchors_only is not None:
         if target is not None:
@@ -83,7 +83,7 @@ def plan(
     elif not inputs.quiet:
         share = f"{len(made.points)} of {made.total} ({made.share:.2%})"
         rows = [("simulations", share), ("arcs", len(set(made.points.arcs))), ("written", path)]
-        table(f"plan of {made.target.name}", ["", ""], rows)
+        facts(f"plan of {made.target.name}", rows)
 
 
 def _anchors(inputs: Inputs, count: int, wanted: Sequence[str], candidates: Sequence[str], output: Path | None, *, json_: bool) -> None:

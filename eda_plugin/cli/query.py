@@ -30,7 +30,7 @@ def query(sql: str, inputs: Inputs, output: Path | None, store: Path | None, lim
     Tables: values, a row each value, with its corner, arc, slew, load, interval and origin (SI units); results, the rows of tables that
     ingest wrote. FILES are libraries, folders, ingest's tables, and what --store kept. `describe values` lists the columns.
     """
-    from eda_plugin.cli.show import print_json, table
+    from eda_plugin.cli.show import facts, print_json, table
     from eda_plugin.flow.querying import open_store, write_answer
 
     options = {"corners": inputs.corners, "mapping": inputs.mapping, "workers": inputs.workers}
@@ -41,7 +41,7 @@ def query(sql: str, inputs: Inputs, output: Path | None, store: Path | None, lim
             if json_:
                 print_json({"rows": rows, "columns": answer.schema.names, "file": str(output)})
             elif not inputs.quiet:
-                table("answer", ["", ""], [("rows", rows), ("columns", len(answer.schema.names)), ("written", output)])
+                facts("answer", [("rows", rows), ("columns", len(answer.schema.names)), ("written", output)])
             return
         names = answer.schema.names
         shown = list(islice(_rows(answer), None if json_ else limit + 1))

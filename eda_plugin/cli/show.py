@@ -15,7 +15,7 @@ from eda_plugin.config import NullProgress, Progress, Stage
 if TYPE_CHECKING:
     import rich.progress
 
-__all__ = ["duration", "print_json", "progress", "table", "written"]
+__all__ = ["duration", "facts", "print_json", "progress", "table", "written"]
 
 
 class _Bar:
@@ -69,6 +69,11 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
         click.echo(title)
     for line in lines:
         click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def facts(title: str, rows: Sequence[tuple[str, object]]) -> None:
+    """Print names and values of what a command did."""
+    table(title, ["", ""], rows)
 
 
 def print_json(value: object) -> None:

@@ -10,7 +10,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-__all__ = ["LOSSES", "Farm", "Here", "Lost", "at_work", "each", "farm_at_work", "in_order"]
+from eda_plugin.errors import UserError
+
+__all__ = ["LOSSES", "Farm", "Here", "Lost", "all_of", "at_work", "each", "farm_at_work", "in_order"]
 
 LOSSES = 3
 """How often a task is given to another worker after its worker died; then the task is held to be what kills them."""
@@ -104,6 +106,23 @@ def each(
             farm.close()
 
     return in_order(do, len(tasks), min(width or farm.width, len(tasks)), done, stop)
+
+
+def all_of(
+    farm: Farm,
+    work: Callable[[Task], Answer],
+    tasks: Sequence[Task],
+    names: Sequence[str],
+    done: Callable[[int, Answer | Lost], None] | None = None,
+    advice: str = "give the workers more memory, or start fewer at once with --workers",
+) -> list[Answer]:
+    """As ``each``, where the answers are of use all together only. Raises ``UserError`` for the first task whose workers died, with what to
+    do about it."""
+    answers = each(farm, work, tasks, names, done)
+    lost = next((answer for answer in answers if isinstance(answer, Lost)), None)
+    if lost is not None:
+        raise UserError(f"{lost}; {advice}")
+    return [answer for answer in answers if not isinstance(answer, Lost)]
 
 
 def in_order(

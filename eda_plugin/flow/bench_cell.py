@@ -179,7 +179,8 @@ class Cells:
         """The part of a command line that plans and fills share."""
         target = f"{job.target.process},{job.target.voltage!r},{job.target.temperature!r}"
         words = [command, *(str(self.libraries[corner]) for corner in job.anchors), "--template", str(template), "--target", target]
-        words += ["--seed", str(self.settings.seed), "--extrapolate", "--quiet"]
+        workers = 1 if self.settings.check_leakage else max(1, cores() // self.settings.workers)
+        words += ["--seed", str(self.settings.seed), "--extrapolate", "--quiet", "--workers", str(workers)]
         if self.settings.corners is not None:
             words += ["--corners", str(self.settings.corners.resolve())]
         return words if self.cache and not self.settings.check_leakage else [*words, "--no-cache"]
@@ -188,11 +189,10 @@ class Cells:
         """Run a command; watched where leakage is checked. Then nothing is cached: native code reads the cache, and nobody sees that."""
         begin = [sys.executable, "-m"]
         if not self.settings.check_leakage:
-            share = max(1, cores() // self.settings.workers)
-            return measured_run([*begin, "eda_plugin", *command, "--workers", str(share)], folder / f"{name}.log", kept=[lock]), None
+            return measured_run([*begin, "eda_plugin", *command], folder / f"{name}.log", kept=[lock]), None
         record = folder / f"{name}.opened"
         record.unlink(missing_ok=True)
-        watched = [*begin, "eda_plugin.cli.watched", str(record), str(truth), "--", *command, "--workers", "1"]
+        watched = [*begin, "eda_plugin.cli.watched", str(record), str(truth), "--", *command]
         usage = measured_run(watched, folder / f"{name}.log", kept=[lock])
         lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else ["! it left no record"]
         breaches = [line.removeprefix("! ") for line in lines if line.startswith("! ")]

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.config import FillSettings, NullProgress
 from eda_plugin.domain import Corner, Library, Points
-from eda_plugin.errors import UserError
-from eda_plugin.farm import Lost, each
+from eda_plugin.farm import all_of
 from eda_plugin.flow.session import Session
 from eda_plugin.hooks.manager import Plugins
 
@@ -117,11 +116,7 @@ def fill_blocks(
     tasks = _Tasks(cuts, _rows(measured, number, count), target, alone, without)
     names = [f"block {n + 1} of {count} ({' to '.join(cuts[0].ends(n))})" for n in range(count)]
     with session.progress.stage("filling blocks of cells", count) as stage:
-        answers = each(session.farm, fill_block, tasks, names, lambda *_: stage.advance())
-    lost = next((answer for answer in answers if isinstance(answer, Lost)), None)
-    if lost is not None:
-        raise UserError(f"{lost}; give the workers more memory, or start fewer at once with --workers")
-    done = [answer for answer in answers if isinstance(answer, BlockFill)]
+        done = all_of(session.farm, fill_block, tasks, names, lambda *_: stage.advance())
     weights = [len(part.library.values) for part in done]
     report = {**merged([part.report for part in done], weights), _PARTS: {"count": count, "values": weights}}
     library = Library.joined([part.library for part in done], template.keys)
@@ -130,12 +125,11 @@ def fill_blocks(
 
 def fill_block(block: Block) -> BlockFill:
     """Fill one block and pass it through the gate."""
-    from threadpoolctl import threadpool_limits
-
+    from eda_plugin.models.threads import one_thread
     from eda_plugin.qa.gate import gate
 
     model = Plugins.load(block.without).models.get(block.settings.model)
-    with threadpool_limits(1), tempfile.TemporaryDirectory(prefix="eda_plugin_") as folder:
+    with one_thread(), tempfile.TemporaryDirectory(prefix="eda_plugin_") as folder:
         filled = model.fill(block.anchors, block.template, block.target, block.measured, block.settings, NullProgress())
         filled.save(Path(folder))
         files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file()}

@@ -12,8 +12,7 @@ import numpy as np
 
 from eda_plugin.domain import Library
 from eda_plugin.domain.quantity import group_of
-from eda_plugin.errors import UserError
-from eda_plugin.farm import Here, Lost, each
+from eda_plugin.farm import Here, all_of
 from eda_plugin.flow.session import Session
 
 if TYPE_CHECKING:
@@ -94,8 +93,7 @@ def check(libraries: Sequence[Library], *, rules: Sequence[str] = (), session: S
         parts = min(session.farm.width, len(chosen)) if large else 1
         tasks = [(tuple(libraries), chosen[part::parts]) for part in range(parts)]
         names = [f"the rules {', '.join(rule.name for rule in own)}" for _, own in tasks]
-        answers = each(session.farm if parts > 1 else Here(), applied, tasks, names)
-        found = [iter(_sure(answer)) for answer in answers]
+        found = [iter(answer) for answer in all_of(session.farm if parts > 1 else Here(), applied, tasks, names)]
         ordered = [finding for place in range(len(chosen)) for finding in next(found[place % parts])]
         return placed(ordered, libraries, _Places())
 
@@ -105,12 +103,6 @@ def applied(task: tuple[tuple[Library, ...], Sequence[Rule]]) -> list[list[Findi
     from eda_plugin.qa.checks import apply
 
     return apply(*task)
-
-
-def _sure(answer: list[list[Finding]] | Lost) -> list[list[Finding]]:
-    if isinstance(answer, Lost):
-        raise UserError(f"{answer}; give the workers more memory, or start fewer with --workers")
-    return answer
 
 
 class _Places:

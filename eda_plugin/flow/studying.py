@@ -19,7 +19,7 @@ import numpy as np
 
 import eda_plugin
 from eda_plugin.errors import UserError
-from eda_plugin.farm import Lost, Processes, each
+from eda_plugin.farm import Processes, all_of
 from eda_plugin.files import replace_atomically
 from eda_plugin.flow.kept import kept
 from eda_plugin.flow.outputs import plain
@@ -115,11 +115,7 @@ def _all(cases: list[StudyCase], folder: Path, *, simulator: bool, told: Callabl
     tasks = [(case, folder, simulator) for case in cases]
     names = [f"{case.cell}, seed {case.seed}" for case in cases]
     with closing(Processes(workers)) as farm:
-        answers = each(farm, _task, tasks, names, done)
-    lost = next((answer for answer in answers if isinstance(answer, Lost)), None)
-    if lost is not None:
-        raise UserError(f"{lost}; start fewer at once with --workers, what is finished is kept")
-    return [answer for answer in answers if not isinstance(answer, Lost)]
+        return all_of(farm, _task, tasks, names, done, "start fewer at once with --workers, what is finished is kept")
 
 
 def _task(task: tuple[StudyCase, Path, bool]) -> dict[str, object]:
@@ -131,11 +127,9 @@ def _task(task: tuple[StudyCase, Path, bool]) -> dict[str, object]:
 def _run(case: StudyCase, folder: Path, *, simulator: bool, told: Callable[[str], None] | None) -> dict[str, object]:
     """The figures of a cell and seed, part by part: read where finished, measured where not. One thread: sums of more depend on their
     number."""
-    import torch
-    from threadpoolctl import threadpool_limits
+    from eda_plugin.models.threads import one_thread
 
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
+    with one_thread():
         return _measured(case, folder, simulator=simulator, told=told)
 
 

@@ -101,11 +101,7 @@ class Kriged:
     sd: float
 
 
-def _nobody() -> None:
-    """To whom nothing is told."""
-
-
-def kriged(frame: Frame, manner: Manner, *, seed: int, latent: Array | None, told: Callable[[], None] = _nobody) -> list[Kriged]:
+def kriged(frame: Frame, manner: Manner, *, seed: int, latent: Array | None, told: Callable[[], None]) -> list[Kriged]:
     """The weights of every draw; none from fewer than three anchors. ``told`` is called after each."""
     A = len(frame.others)
     if A < 3:
@@ -131,7 +127,7 @@ def experts_of(
     seed: int,
     informed: Array | None,
     only: str | None,
-    told: Callable[[], None] = _nobody,
+    told: Callable[[], None],
 ) -> tuple[list[Expert], float]:
     """Predict the target, and each anchor held out, from ``Z`` (m, A) ratios, in every way that the manner allows.
 

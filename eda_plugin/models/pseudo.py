@@ -9,16 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from eda_plugin.domain import Corner
-from eda_plugin.errors import UserError
-from eda_plugin.farm import Here, Lost, each, farm_at_work
+from eda_plugin.farm import Here, all_of, farm_at_work
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings, Hyper
+from eda_plugin.models.threads import one_thread
 
 __all__ = ["Cast", "Rehearsal", "choose_stand_ins", "rehearse", "rehearse_all"]
 
@@ -110,19 +108,10 @@ def rehearse_all(cast: Cast, chosen: Sequence[int], zero_held: Array, done: Call
     apart = len(cast.points) >= LARGE and cast.device == "cpu"
     tasks = [(cast, number, zero_held[:, number]) for number in chosen]
     names = [f"rehearsal on {cast.corners[number].name}" for number in chosen]
-    answers = each(farm_at_work() if apart else Here(), _task, tasks, names, lambda *_: done())
-    lost = next((answer for answer in answers if isinstance(answer, Lost)), None)
-    if lost is not None:
-        raise UserError(f"{lost}; give the workers more memory, or start fewer at once with --workers")
-    return [answer for answer in answers if not isinstance(answer, Lost)]
+    return all_of(farm_at_work() if apart else Here(), _task, tasks, names, lambda *_: done())
 
 
 def _task(task: tuple[Cast, int, Array]) -> Rehearsal:
     """A farm's task."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            return rehearse(*task)
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread():
+        return rehearse(*task)
