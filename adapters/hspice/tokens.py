@@ -154,6 +154,8 @@ def _alike(raw: NDArray[np.uint8], width: int, line: int) -> tuple[Block, int, i
         return None
     rows[:, breaks] = 32
     rows[:, returns] = np.where(rows[:, returns] == 13, 32, rows[:, returns])
+    if rows.min() < 32 or raw[:begin].tobytes().strip():  # a control character is no blank, though it is none of a token's either
+        return None
     rows[:, marks] = 44
     rows[:, -1] = 10
     values = _numbers(rows.tobytes(), count, width)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from eda_plugin.adapters.liberty.blanking import write_blank
 from eda_plugin.adapters.liberty.difference import Change, ChangeKind, changes
-from eda_plugin.adapters.liberty.document import Document, corner_of, open_document
+from eda_plugin.adapters.liberty.document import Document, corner_of, is_liberty, open_document
+from eda_plugin.adapters.liberty.drive import driver_waveform
 from eda_plugin.adapters.liberty.places import Places
 from eda_plugin.adapters.liberty.reading import read, read_many, uninterpreted
 from eda_plugin.adapters.liberty.variation import VariationReport, add_variation, nominal_of
@@ -20,6 +21,8 @@ __all__ = [
     "add_variation",
     "changes",
     "corner_of",
+    "driver_waveform",
+    "is_liberty",
     "nominal_of",
     "open_document",
     "read",

@@ -18,7 +18,7 @@ from eda_plugin.domain import Corner, Header, Library, Origin
 from eda_plugin.domain.quantity import CAPACITANCE, CONSTRAINT, LIMIT, POWER, TIMING, VARIATION
 from eda_plugin.errors import UserError
 
-__all__ = ["Document", "corner_of", "library_rows", "open_document"]
+__all__ = ["Document", "corner_of", "is_liberty", "library_rows", "open_document"]
 
 _TABLES = (*TIMING, *CONSTRAINT, *VARIATION, *POWER)
 _STRUCTURE = ("cell", *PINS, "timing", "internal_power", "leakage_power", "operating_conditions", *STATE)
@@ -123,6 +123,12 @@ def library_rows(source: Source) -> list[int]:
 def open_document(path: str | Path, name: str | None = None) -> Document:
     """Open ``.lib``, ``.lib.gz`` or ``.lib.xz``; ``name`` chooses one of several libraries in the file."""
     return Document(load(path), name)
+
+
+def is_liberty(source: str) -> bool:
+    """Whether ``Library.source`` is the path of a Liberty file that is there, told by its name."""
+    path = Path(source)
+    return path.is_file() and bool({".lib", ".liberty"} & set(path.suffixes))
 
 
 def corner_of(document: Document) -> Corner:

@@ -131,9 +131,8 @@ def _deck(bench: ArcBench, parameters: Floats, points: Floats, ends: Floats) -> 
     lines = [*_head(bench), f"alter vdrive dc = {high:.9g}"]
     before: Floats | None = None
     for number, (row, (slew, load), end) in enumerate(zip(parameters, points, ends, strict=True)):
-        full = slew * settings.ramp
-        start = full / 10
-        stop = start + full / 2 + end
+        start = slew * settings.ramp / 10
+        stop = start + slew * settings.edge.half + end
         step = min(stop / 40, bench.rows.step)
         lines.append(f"echo row {number}")
         if before is None or not np.array_equal(row, before):
@@ -141,7 +140,7 @@ def _deck(bench: ArcBench, parameters: Floats, points: Floats, ends: Floats) -> 
                 lines += [f"altermod {model} {name} = {at_mean + value - one.mean:.9g}" for model, name, at_mean in one.sets]
         before = row
         lines += [
-            f"alter @vdrive[pwl] = [ 0 {high:.9g} {start:.9g} {high:.9g} {start + full:.9g} {volts - high:.9g} ]",
+            f"alter @vdrive[pwl] = [ {settings.driven(slew, start, high, volts - high)} ]",
             f"alter cload = {load:.9g}",
             f"tran {step:.9g} {stop:.9g} 0 {step:.9g}",
             f"meas tran delay trig v(drive) val={middle:.9g} {edge}=1 targ v(sense) val={middle:.9g} {bench.edge}=last",

@@ -56,7 +56,7 @@ def _idle(found: LogRow | str, shot: Shot, bench: Bench) -> Edge | str:
         return f"{shot.case.output} stood at {begin:g} V and then at {end:g} V; expected {rail:g} V"
     if math.isnan(supply + taken):
         return f"no charge for {', '.join(found.failed) or 'supply or input'}"
-    return Edge(math.nan, math.nan, -supply, -taken, shot.slew * bench.settings.ramp, shot.window)
+    return Edge.within(math.nan, math.nan, (-supply, -taken), shot.slew, shot.window, bench.settings.edge)
 
 
 def stored_at_rest(bench: Bench, cell: Cell) -> list[Rest]:

@@ -104,7 +104,7 @@ def _row(number: int, row: Row, stimulus: Stimulus, settings: NgspiceSettings, v
     after = f"td={start:.9g}"
     lines = [
         f"echo row {number}",
-        f"alter @vdrive[pwl] = [ 0 {high:.9g} {start:.9g} {high:.9g} {start + full:.9g} {volts - high:.9g} ]",
+        f"alter @vdrive[pwl] = [ {settings.driven(row.slew, start, high, volts - high)} ]",
         f"alter vdrive dc = {high:.9g}",
         f"alter cload = {row.load:.9g}",
         f"tran {stop / 50:.9g} {stop:.9g} 0 {stop / 50:.9g}",

@@ -76,7 +76,7 @@ def internal_energy(result: Edge, stimulus: Stimulus | Case, edge: str, load: fl
     energy in a cycle.
     """
     before, after = _around(stimulus, edge, rests)
-    leaked = before.supply * result.ramp / 2 + after.supply * (result.ramp / 2 + result.window)
+    leaked = before.supply * result.before + after.supply * result.after
     moved = load * volts if edge == "rise" else 0.0
     return volts * (result.supply - leaked - moved)
 
@@ -84,7 +84,7 @@ def internal_energy(result: Edge, stimulus: Stimulus | Case, edge: str, load: fl
 def input_capacitance(result: Edge, stimulus: Stimulus | Case, edge: str, rests: Sequence[Rest], volts: float) -> float:
     """Charge that the related pin took in a full swing, less its leakage, by the supply (F): an input's rise where ``result`` is of one."""
     before, after = (rest.inputs[stimulus.arc.related_pin] for rest in _around(stimulus, edge, rests))
-    leaked = before * result.ramp / 2 + after * (result.ramp / 2 + result.window)
+    leaked = before * result.before + after * result.after
     rises = not dict(stimulus.ready)[stimulus.trigger] if isinstance(stimulus, Case) else stimulus.other_edge(edge) == "rise"
     sign = 1.0 if rises else -1.0
     return sign * (result.input - leaked) / volts

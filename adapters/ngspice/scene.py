@@ -16,6 +16,7 @@ from eda_plugin.adapters.ngspice.flipflop import Case
 from eda_plugin.adapters.ngspice.run import run_deck
 from eda_plugin.adapters.ngspice.settle import LONGEST, SETTLED
 from eda_plugin.domain import Cell
+from eda_plugin.errors import UserError
 
 __all__ = ["PREPARATION", "Prepared", "Shot", "history", "prepare", "rest_deck", "scene_deck", "whole_scene"]
 
@@ -62,6 +63,8 @@ class _Edge:
 def _decisive(shot: Shot, bench: Bench) -> dict[str, _Edge]:
     """The edges of trigger and mover; the first begins soon after the start."""
     case, settings = shot.case, bench.settings
+    if settings.wave is not None:
+        raise UserError(f"{case.trigger} of a flip-flop: flip-flops are simulated with ramps; leave wave out of ngspice's settings")
     lengths = {"trigger": shot.slew * settings.ramp, "mover": shot.mover_slew * settings.ramp if case.mover else 0.0}
     offset = case.sign * shot.offset if case.mover else 0.0
     now = dict(case.ready)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eda_plugin.domain.waveform import Waveform
 from eda_plugin.errors import UserError
 
 __all__ = ["NgspiceSettings"]
@@ -18,6 +19,7 @@ class NgspiceSettings:
     ``upper``: transition between these fractions, times ``1 / derate``. ``window`` in s: how long the first look at an arc waits for its
     output to settle. ``power`` and ``ground`` name the supply ports of a cell (any case); ``idle_load`` in F stands at outputs that are
     not measured. ``options`` are ngspice's: an error tolerance of a 22 nm cell's charges needs ``chgtol`` far below the default.
+    ``wave``: the edge that drives an input, a ramp unless given; flip-flops take ramps only.
 
     Constraints are searched for until they are known within ``tolerance`` (s), with ``constraint_load`` (F) at the output. One is met
     where the cell stores what it should and the output is later than with all the time in the world by at most the part ``degradation``
@@ -40,6 +42,7 @@ class NgspiceSettings:
     power: tuple[str, ...] = ("vdd", "vpwr", "vpb", "vcc")
     ground: tuple[str, ...] = ("vss", "vgnd", "vnb", "gnd")
     options: tuple[str, ...] = ("reltol=1e-4", "trtol=0.3", "chgtol=1e-18")
+    wave: Waveform | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.lower < self.upper < 1 or not 0 < self.threshold < 1:
@@ -52,6 +55,16 @@ class NgspiceSettings:
             raise UserError("tolerance and degradation of ngspice's settings must be positive, constraint_load 0 or more")
 
     @property
+    def edge(self) -> Waveform:
+        """What drives an input."""
+        return self.wave or Waveform.ramp((self.upper - self.lower) / self.derate)
+
+    @property
     def ramp(self) -> float:
-        """Length of a full 0 to 100 % ramp for a slew of 1."""
-        return self.derate / (self.upper - self.lower)
+        """Length of a full 0 to 100 % edge for a slew of 1."""
+        return self.edge.length
+
+    def driven(self, slew: float, start: float, high: float, low: float) -> str:
+        """Times (s) and levels (V) of an edge of ``slew`` that begins at ``start``, from ``high`` to ``low``."""
+        points = [(start + slew * time, high + (low - high) * level) for time, level in zip(self.edge.times, self.edge.levels, strict=True)]
+        return " ".join(f"{time:.9g} {level:.9g}" for time, level in [(0.0, high), *points])

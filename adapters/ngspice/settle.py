@@ -11,6 +11,7 @@ import numpy as np
 from eda_plugin.adapters.ngspice.deck import Bench
 from eda_plugin.adapters.ngspice.log import LogRow
 from eda_plugin.adapters.ngspice.run import answer_rows
+from eda_plugin.domain.waveform import Waveform
 
 __all__ = ["LONGEST", "SETTLED", "Edge", "settled_rows", "unreadable"]
 
@@ -21,15 +22,20 @@ LONGEST = 1e-5  # s: an output that has not settled by then does not switch
 @dataclass(frozen=True)
 class Edge:
     """One edge of an output. ``delay`` and ``transition`` in s; ``supply`` and ``input`` the charge in C that the supply and the driver of
-    the related pin gave from the start of the input's ramp (0 to 100 % in ``ramp``, s) until ``window`` after its end (NaN where not
-    asked for)."""
+    the related pin gave from the start of the input's edge, ``before`` (s) its middle, until ``after`` (s) behind it (NaN where not asked
+    for)."""
 
     delay: float
     transition: float
     supply: float
     input: float
-    ramp: float
-    window: float
+    before: float
+    after: float
+
+    @classmethod
+    def within(cls, delay: float, transition: float, charges: tuple[float, float], slew: float, window: float, wave: Waveform) -> Edge:
+        """The edge where the input had ``slew`` and the output ``window`` (s) after the end of the input's edge."""
+        return cls(delay, transition, *charges, slew * wave.half, slew * (wave.length - wave.half) + window)
 
 
 def settled_rows(
@@ -113,4 +119,4 @@ def _judge(found: LogRow | str, row: tuple[float, float, str], window: float, be
     if not math.isfinite(delay) or not transition > 0:
         return f"no crossing for {', '.join(found.failed) or 'delay or transition'}", True
     supply, taken = (-found.values.get(name, math.nan) for name in ("supply", "input"))
-    return Edge(delay, transition / bench.settings.derate, supply, taken, slew * bench.settings.ramp, window), False
+    return Edge.within(delay, transition / bench.settings.derate, (supply, taken), slew, window, bench.settings.edge), False

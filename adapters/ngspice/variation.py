@@ -198,8 +198,10 @@ def _transient(edge: _Edge, volts: float, slew: float, window: float, bench: Row
     for name, high in edge.before:
         first = volts * high
         then = volts - first if name == edge.pin else first
-        ramp = f"0 {first:.9g} {start:.9g} {first:.9g} {start + full:.9g} {then:.9g}"
-        lines += [f"alter @v{name.lower()}[pwl] = [ {ramp} ]", f"alter v{name.lower()} dc = {first:.9g}"]
+        lines += [
+            f"alter @v{name.lower()}[pwl] = [ {settings.driven(slew, start, first, then)} ]",
+            f"alter v{name.lower()} dc = {first:.9g}",
+        ]
     step = min(stop / 40, bench.step)
     lines.append(f"tran {step:.9g} {stop:.9g} 0 {step:.9g}")
     middle = settings.threshold * volts

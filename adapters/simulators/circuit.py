@@ -1,4 +1,4 @@
-"""What every simulator's deck says of one transient: the cell, its nodes, the ramp, the levels that are looked for.
+"""What every simulator's deck says of one transient: the cell, its nodes, the input's edge, the levels that are looked for.
 
 Each transient starts from its own operating point and depends on nothing but itself, so an answer can be kept and used again whatever
 else was asked for. What a flip-flop stores is no operating point: there the transient begins with the edges that store it.
@@ -14,6 +14,7 @@ from eda_plugin.adapters.simulators.digest import file_digest
 from eda_plugin.adapters.simulators.models import Models
 from eda_plugin.adapters.simulators.netlists import Netlist
 from eda_plugin.domain import Cell, Corner, Header
+from eda_plugin.domain.waveform import Waveform
 from eda_plugin.errors import UserError
 
 __all__ = ["Circuit", "Shape", "Thresholds", "Transient", "Trial", "transients"]
@@ -59,7 +60,7 @@ class Thresholds:
 @dataclass(frozen=True)
 class Transient:
     """One simulation: ``slew`` (s, as the library counts it), ``load`` (F), ``edge`` of the output, and how long (``window``, s) the output
-    has after the input's ramp. A cell that stores has a ``case``: its first value is stored before, with rests as long as ``window``."""
+    has after the input's edge. A cell that stores has a ``case``: its first value is stored before, with rests as long as ``window``."""
 
     cell: Cell
     stimulus: Stimulus
@@ -93,7 +94,8 @@ def transients(rows: Sequence[Transient | Trial]) -> list[Transient]:
 @dataclass(frozen=True)
 class Shape:
     """Times (s) and levels (V) of one transient: the input leaves ``high`` at ``start`` and is at ``low`` at ``end``; the measures' levels;
-    ``rail`` is where the output ends. ``lead``: times and levels of the input's earlier edges, one after the other."""
+    ``rail`` is where the output ends. ``lead``: times and levels of the input's earlier edges, one after the other. ``bends`` of the
+    input's edge: how much of its time and of its swing is done there, none for a ramp."""
 
     start: float
     end: float
@@ -106,6 +108,14 @@ class Shape:
     last: float
     rail: float
     lead: tuple[float, ...] = ()
+    bends: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def driven(self) -> tuple[float, ...]:
+        """Times (s) and levels (V) that the input passes, one after the other."""
+        length, swing = self.end - self.start, self.low - self.high
+        between = (number for time, level in self.bends for number in (self.start + time * length, self.high + level * swing))
+        return (0.0, self.high, *self.lead, self.start, self.high, *between, self.end, self.low)
 
     @property
     def look(self) -> float:
@@ -115,27 +125,30 @@ class Shape:
 
 @dataclass(frozen=True)
 class Circuit:
-    """What all decks of a run share; ``netlists`` by cell, ``options`` in the simulator's own words."""
+    """What all decks of a run share; ``netlists`` by cell, ``options`` in the simulator's own words; ``wave``: the edge that drives an
+    input, ``None`` for a ramp."""
 
     corner: Corner
     models: Models
     netlists: Mapping[str, Netlist]
     thresholds: Thresholds
     options: tuple[str, ...]
+    wave: Waveform | None = None
 
     def shape(self, row: Transient) -> Shape:
-        """Times and levels of ``row``. The ramp starts after a tenth of its length, so that the operating point is seen."""
+        """Times and levels of ``row``. The input's edge starts after a tenth of its length, so that the operating point is seen."""
         volts, levels = self.corner.voltage, self.thresholds
         rising = row.stimulus.other_edge(row.edge)  # edge of the input
-        ramp = row.slew * levels.derate / (levels.upper[rising] - levels.lower[rising])
-        start = ramp / 10 + (PREPARATION * row.window if row.case else 0.0)
+        wave = self.wave or Waveform.ramp((levels.upper[rising] - levels.lower[rising]) / levels.derate)
+        length = row.slew * wave.length
+        start = length / 10 + (PREPARATION * row.window if row.case else 0.0)
         limits = (levels.lower[row.edge] * volts, levels.upper[row.edge] * volts)
         first, last = limits if row.edge == "rise" else limits[::-1]
         high = volts if rising == "fall" else 0.0
         return Shape(
             start=start,
-            end=start + ramp,
-            stop=start + ramp + row.window,
+            end=start + length,
+            stop=start + length + row.window,
             high=high,
             low=volts - high,
             trigger=levels.input[rising] * volts,
@@ -144,7 +157,12 @@ class Circuit:
             last=last,
             rail=volts if row.edge == "rise" else 0.0,
             lead=self._lead(row),
+            bends=tuple((time / wave.length, level) for time, level in zip(wave.times[1:-1], wave.levels[1:-1], strict=True)),
         )
+
+    def settings(self) -> NgspiceSettings:
+        """Those of a search for constraints. Raises ``UserError`` where thresholds are not the same for both edges, input and output."""
+        return replace(self.thresholds.settings(), wave=self.wave)
 
     def _lead(self, row: Transient) -> tuple[float, ...]:
         if row.case is None:

@@ -1,4 +1,4 @@
-"""HSPICE: the transients of one arc in a deck, its ramps and loads as the rows of a ``.data`` sweep; answers from the measure file."""
+"""HSPICE: the transients of one arc in a deck, its slews and loads as the rows of a ``.data`` sweep; answers from the measure file."""
 
 from __future__ import annotations
 
@@ -37,8 +37,11 @@ def decks(circuit: Circuit, rows: Sequence[Transient | Trial]) -> dict[str, str]
     lines += [f".option {' '.join(circuit.options)}"] if circuit.options else []
     lines += [f".param {name}={value}" for name, value in zip(_COLUMNS, table[0], strict=True)]
     lines += circuit.head(first.cell, "'")
-    lead = "".join(f"{number:.9g} " for number in circuit.shape(first).lead)
-    lines += [f"vdrive drive 0 pwl(0 'e_high' {lead}'e_start' 'e_high' 'e_end' 'e_low')", *circuit.body(first, "'e_load'")]
+    shape = circuit.shape(first)
+    points = ["0 'e_high'", *(f"{time:.9g} {level:.9g}" for time, level in zip(shape.lead[::2], shape.lead[1::2], strict=True))]
+    points += ["'e_start' 'e_high'"]
+    points += [f"'e_start+{time:.9g}*(e_end-e_start)' 'e_high+{level:.9g}*(e_low-e_high)'" for time, level in shape.bends]
+    lines += [*_folded(["vdrive drive 0 pwl(" + points[0], *points[1:], "'e_end' 'e_low')"]), *circuit.body(first, "'e_load'")]
     lines += [".data rows", *_wrapped(_COLUMNS)]
     for values in table:
         lines += _wrapped(values)
@@ -61,6 +64,11 @@ def _numbers(shape: Shape, load: float) -> tuple[str, ...]:
         shape.last, shape.look,
     )  # fmt: skip
     return tuple(f"{value:.9g}" for value in values)
+
+
+def _folded(words: Sequence[str]) -> list[str]:
+    """One line, or a line a word where there are many."""
+    return [" ".join(words)] if len(words) < 10 else [words[0], *(f"+ {word}" for word in words[1:])]
 
 
 def _wrapped(words: Sequence[str]) -> list[str]:

@@ -48,8 +48,7 @@ def decks(circuit: Circuit, rows: Sequence[Transient | Trial]) -> dict[str, str]
 def _transient(circuit: Circuit, row: Transient) -> tuple[str, list[str], list[str]]:
     """Title, circuit, commands."""
     shape = circuit.shape(row)
-    points = (0.0, shape.high, *shape.lead, shape.start, shape.high, shape.end, shape.low)
-    drive = "vdrive drive 0 pwl(" + " ".join(f"{point:.9g}" for point in points) + ")"
+    drive = "vdrive drive 0 pwl(" + " ".join(f"{point:.9g}" for point in shape.driven) + ")"
     step, after = f"{shape.stop / 50:.9g}", f"td={shape.start:.9g} cross=1"
     commands = [
         "save v(drive) v(sense)",
@@ -62,7 +61,7 @@ def _transient(circuit: Circuit, row: Transient) -> tuple[str, list[str], list[s
 
 
 def _trial(circuit: Circuit, row: Trial) -> tuple[str, list[str], list[str]]:
-    body, commands = whole_scene(circuit.bench(row.cell, circuit.thresholds.settings()), row.cell, row.shot)
+    body, commands = whole_scene(circuit.bench(row.cell, circuit.settings()), row.cell, row.shot)
     supply = f"vsupply supply 0 dc {circuit.corner.voltage:.9g}"
     return f"* {row.shot.case.arc} at {circuit.corner}", [supply, *body], commands
 

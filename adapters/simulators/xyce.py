@@ -35,12 +35,11 @@ def decks(circuit: Circuit, rows: Sequence[Transient | Trial]) -> dict[str, str]
     chosen = transients(rows)
     first = chosen[0]
     shape = circuit.shape(first)
-    points = (0.0, shape.high, *shape.lead, shape.start, shape.high, shape.end, shape.low)
     after = f"td={shape.start:.9g} cross=1"
     step = f"{shape.stop / 50:.9g}"
     lines = [f"* eda-plugin: {first.stimulus.arc} {first.edge} at {circuit.corner}", *(f".options {text}" for text in circuit.options)]
     lines += [f".global_param e_load={first.load:.9g}", *circuit.head(first.cell)]
-    lines += ["vdrive drive 0 pwl(" + " ".join(f"{point:.9g}" for point in points) + ")", *circuit.body(first, "{e_load}")]
+    lines += ["vdrive drive 0 pwl(" + " ".join(f"{point:.9g}" for point in shape.driven) + ")", *circuit.body(first, "{e_load}")]
     lines += [".data rows", "+ e_load", *(f"+ {row.load:.9g}" for row in chosen), ".enddata", ".step data=rows"]
     lines += [
         f".tran {step} {shape.stop:.9g} 0 {step}",

@@ -178,6 +178,7 @@ def _questions(
     points: Points, template: Library, corner: Corner, settings: SimulationSettings
 ) -> tuple[dict[int, Question], dict[int, Failed], Circuit]:
     """By row of the plan what is to be simulated, or why it can't be."""
+    from eda_plugin.adapters.liberty import driver_waveform
     from eda_plugin.adapters.simulators import Circuit, Netlist, Thresholds, find_netlists, read_models, simulator
     from eda_plugin.flow.questions import question
 
@@ -185,7 +186,8 @@ def _questions(
     found = find_netlists(settings.netlists, dict.fromkeys(arc.cell for arc in points.arcs))
     netlists = {name: netlist for name, netlist in found.items() if isinstance(netlist, Netlist)}
     chosen = simulator(settings.simulator)
-    circuit = Circuit(corner, models, netlists, Thresholds.of(template.header), models.options or chosen.options)
+    thresholds, wave = Thresholds.of(template.header), driver_waveform(template)
+    circuit = Circuit(corner, models, netlists, thresholds, models.options or chosen.options, wave)
     questions: dict[int, Question] = {}
     reasons: dict[int, Failed] = {}
     for place, arc in enumerate(points.arcs):

@@ -116,7 +116,7 @@ class _Places:
 
         token = (library.source, library.name)
         if token not in self._known:
-            self._known[token] = liberty.Places(liberty.open_document(*token)) if _is_liberty(library.source) else None
+            self._known[token] = liberty.Places(liberty.open_document(*token)) if liberty.is_liberty(library.source) else None
         places = self._known[token]
         return None if places is None else places.of(found.key, found.place)
 
@@ -144,9 +144,4 @@ def uninterpreted(library: Library, *, session: Session | None = None) -> dict[s
     from eda_plugin.adapters import liberty
 
     cache = session is None or session.cache
-    return liberty.uninterpreted(library.source, cache=cache) if _is_liberty(library.source) else {}
-
-
-def _is_liberty(source: str) -> bool:
-    path = Path(source)
-    return path.is_file() and bool({".lib", ".liberty"} & set(path.suffixes))
+    return liberty.uninterpreted(library.source, cache=cache) if liberty.is_liberty(library.source) else {}

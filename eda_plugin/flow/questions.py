@@ -119,7 +119,7 @@ def question(template: Library, points: Points, place: int, circuit: Circuit) ->
     window = 2 * max(slews, default=0.0) or WINDOW
     if is_constraint(arc.timing_type):
         related, constrained = _slews(arc, axes, points.index[place].tolist())
-        bench = circuit.bench(cell, circuit.thresholds.settings())
+        bench = circuit.bench(cell, circuit.settings())
         return _Constraint(cell, bench, [Search(case, related, constrained, window) for case in find_cases(cell, arc, edge)])
     at = {axis.is_load: float(x) for axis, x in zip(axes, points.index[place], strict=False)}
     if False not in at:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from eda_plugin.domain import Axis, Library, Table, TableKey
 from eda_plugin.domain.arc import edge_of, timing_quantities
 from eda_plugin.domain.moments import Moments
 from eda_plugin.domain.quantity import DELAY
+from eda_plugin.domain.waveform import Waveform
 from eda_plugin.errors import UserError
 from eda_plugin.flow.study_rows import RowStore
 from eda_plugin.flow.variation_rows import NOMINAL, ArcEdge, ArcRowStore, Asked, learning
@@ -59,32 +60,34 @@ class VariationResult:
 @dataclass(frozen=True, eq=False)
 class ArcTable:
     """The points of an edge of an arc at a corner: ``points`` (m, 2) slew in s and load in F, in C order of ``axes``; ``key`` of the
-    nominal delay; ``nominal`` (m, 2) delay and transition as the library states them."""
+    nominal delay; ``nominal`` (m, 2) delay and transition as the library states them; ``half`` of the input's edge, in slews."""
 
     what: ArcEdge
     key: TableKey
     axes: tuple[Axis, ...]
     points: Floats
     nominal: Floats
+    half: float
 
     @property
     def ahead(self) -> Floats:
-        """(m, 2) s: half a ramp for the delay, 0 for the transition."""
-        ramp = _RAMP * self.points[:, 0]
-        return np.stack([ramp / 2, np.zeros(len(ramp))], axis=1)
+        """(m, 2) s: half of the input's edge for the delay, 0 for the transition."""
+        return self.points[:, :1] * [self.half, 0.0]
 
     @property
     def transition(self) -> TableKey:
         return self.key._replace(quantity=timing_quantities(self.what.edge)[1])
 
 
-_RAMP = FAST.ramp
 _UNITS, _SPREAD, _TIME = np.array([2e-11, 1e-15]), 1.3, 1e-11
 _ALIKE = 10.0  # degrees: temperatures of the sources that spread less are as one
 
 
-def arc_table(library: Library, key: TableKey, grid: int) -> ArcTable:
-    """Points of a grid among those of the table ``key``, a delay's. Raises ``UserError`` where it has not a slew and a load."""
+def arc_table(library: Library, key: TableKey, grid: int, wave: Waveform | None = None) -> ArcTable:
+    """Points of a grid among those of the table ``key``, a delay's, for an input's edge of the form ``wave`` (``None``: a ramp).
+
+    Raises ``UserError`` where it has not a slew and a load.
+    """
     delay, transition = library[key], library.position.get(key._replace(quantity=timing_quantities(edge_of(key.quantity))[1]))
     if len(delay.axes) != 2 or sum(axis.is_load for axis in delay.axes) != 1:
         raise UserError(f"{key}: its table is not one of slew and load")
@@ -95,7 +98,8 @@ def arc_table(library: Library, key: TableKey, grid: int) -> ArcTable:
     mesh = np.stack(np.meshgrid(*(axis.values for axis in axes), indexing="ij"), axis=-1).reshape(-1, 2)
     points = mesh[:, ::-1] if axes[0].is_load else mesh
     nominal = np.stack([table.values[np.ix_(*chosen)].ravel() for table in (delay, library.table(transition))], axis=1)
-    return ArcTable(ArcEdge(key.arc, edge_of(key.quantity), library.corner), key, axes, points, nominal)
+    half = replace(FAST, wave=wave).edge.half
+    return ArcTable(ArcEdge(key.arc, edge_of(key.quantity), library.corner), key, axes, points, nominal, half)
 
 
 def _even(length: int, count: int) -> NDArray[np.int64]:
@@ -123,7 +127,8 @@ class Variation:
         self.library, self.settings, self.told = library, settings, told
         self.sources = tuple(sources) or (library,)
         self.own = not sources
-        self.store = ArcRowStore(study, kept)
+        self.wave = _wave([library, *sources])
+        self.store = ArcRowStore(study, kept, self.wave)
         there = {cell.name for cell in library.cells}
         lacking = [name for name in settings.cells if name not in study.cells or name not in there]
         if lacking:
@@ -133,6 +138,10 @@ class Variation:
         self.cells = settings.cells or tuple(name for name in study.cells if name in there)
         self.virtual = virtual_parameters(settings.virtual, len(study.law.parameters), settings.seed)
         self._temperatures = np.array([one.corner.temperature for one in self.sources])
+
+    def table(self, library: Library, key: TableKey) -> ArcTable:
+        """The points of ``key`` at a library's corner."""
+        return arc_table(library, key, self.settings.grid, self.wave)
 
     def keys(self, cell: str) -> list[TableKey]:
         """Nominal delays of a cell's arcs."""
@@ -153,8 +162,7 @@ class Variation:
         for library in self.sources:
             if key not in library:
                 raise UserError(f"{library.source or library.name} has no {key}")
-            table = arc_table(library, key, self.settings.grid)
-            parts.append(self._rows(table))
+            parts.append(self._rows(self.table(library, key)))
         return fit_variation(TableRows.joined(parts), seed=self.settings.seed)
 
     def nominal(self, table: ArcTable) -> Floats:
@@ -180,7 +188,7 @@ class Variation:
 
     def tables(self, key: TableKey) -> list[Table]:
         """LVF tables of one edge of an arc."""
-        table = arc_table(self.library, key, self.settings.grid)
+        table = self.table(self.library, key)
         found = Moments.stacked(self.moments(table, self.model(key), self.nominal(table)))
         shape = tuple(len(axis) for axis in table.axes)
         return [
@@ -199,6 +207,18 @@ class Variation:
         parameters = self.scaled(table.what.arc.cell, asked.numbers)
         spread = [np.repeat(part, count, axis=0) for part in (conditions, nominal, table.ahead)]
         return TableRows(parameters, spread[0], times, spread[1], spread[2])
+
+
+def _wave(libraries: Sequence[Library]) -> Waveform | None:
+    """The edge that drove the inputs when the libraries were characterized, and must drive them again; ``None`` for a ramp."""
+    first, *others = map(liberty.driver_waveform, libraries)
+    ramp = FAST.edge
+    for library, other in zip(libraries[1:], others, strict=True):
+        if not (first or ramp).like(other or ramp):
+            raise UserError(
+                f"{library.source} was characterized with another driver waveform than {libraries[0].source}; their rows don't mix"
+            )
+    return first
 
 
 def add_variation(

@@ -20,7 +20,7 @@ from eda_plugin.errors import UserError
 from eda_plugin.files import replace_atomically
 from eda_plugin.flow.kept import kept as kept_figures
 from eda_plugin.flow.study_rows import RowStore
-from eda_plugin.flow.variation import ArcTable, Told, Variation, VariationSettings, arc_table
+from eda_plugin.flow.variation import ArcTable, Told, Variation, VariationSettings
 from eda_plugin.flow.variation_rows import JUDGING, judging
 from eda_plugin.models.rows.moment_baselines import BASELINES, Relative
 from eda_plugin.models.rows.variation import VariationModel, corrected
@@ -92,7 +92,7 @@ def judge_variation(
 def _mark(work: Variation, key: TableKey, draws: int) -> str:
     """Fingerprint of what a cell's figures are made from; rows are told by their arcs, law and simulator's settings."""
     settings = replace(work.settings, cells=(), workers=1)
-    corners = [arc_table(library, key, settings.grid) for library in (work.library, *work.sources)]
+    corners = [work.table(library, key) for library in (work.library, *work.sources)]
     digest = hashlib.sha256(repr((settings, draws, work.own, [work.store.mark(one.what) for one in corners])).encode())
     for one in corners:
         digest.update(one.points.tobytes() + one.nominal.tobytes())
@@ -107,7 +107,7 @@ class _Judged:
 
     def __init__(self, work: Variation, key: TableKey, draws: int) -> None:
         self.work = work
-        self.table: ArcTable = arc_table(work.library, key, work.settings.grid)
+        self.table: ArcTable = work.table(work.library, key)
         self.nominal = work.nominal(self.table)
         points = self.table.points
         times = work.store.rows(self.table.what, judging(points, draws), workers=work.settings.workers, told=work.told)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from eda_plugin.adapters.ngspice.arc_rows import ArcBench, simulate_arc
 from eda_plugin.adapters.ngspice.variation import RowBench
 from eda_plugin.domain import Arc, Corner
+from eda_plugin.domain.waveform import Waveform
 from eda_plugin.errors import UserError
 from eda_plugin.files import replace_atomically
 from eda_plugin.flow.study_rows import RowStore
@@ -63,10 +64,11 @@ def learning(corner: Corner, points: Floats, count: int) -> Asked:
 
 class ArcRowStore:
     """Rows of arcs of a study's cells. The draw of a number is the same at every arc, corner and point of a cell, so that corners can be
-    compared row by row. What was simulated is kept in ``kept``; files whose netlists, models or law have changed are not found again."""
+    compared row by row. What was simulated is kept in ``kept``; files whose netlists, models, law or ``wave`` have changed are not found
+    again. ``wave``: the edge that drives an input; ``None`` for a ramp."""
 
-    def __init__(self, study: RowStore, kept: Path) -> None:
-        self.study, self.kept = study, kept
+    def __init__(self, study: RowStore, kept: Path, wave: Waveform | None = None) -> None:
+        self.study, self.kept, self.wave = study, kept, wave
 
     def parameters(self, cell: str, numbers: NDArray[np.int64]) -> Floats:
         """(n, p) process parameters of draws."""
@@ -94,7 +96,8 @@ class ArcRowStore:
         return np.array([known[key] for key in keys], dtype=np.float64).reshape(len(keys), 2)
 
     def _bench(self, what: ArcEdge) -> RowBench:
-        return replace(self.study.bench(what.arc.cell), step=STEP)
+        bench = self.study.bench(what.arc.cell)
+        return replace(bench, step=STEP, settings=replace(bench.settings, wave=self.wave))
 
     def mark(self, what: ArcEdge) -> str:
         """Beginning of the names of an arc's files: readable, and a fingerprint of all that the rows depend on."""

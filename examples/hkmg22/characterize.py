@@ -36,6 +36,7 @@ from eda_plugin.adapters.ngspice import (
     sweep,
 )
 from eda_plugin.domain import Arc, Corner
+from eda_plugin.domain.waveform import Waveform
 from eda_plugin.errors import EdaPluginError, UserError
 
 HERE = Path(__file__).parent
@@ -83,6 +84,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--workers", type=int, default=1, help="ngspice processes at once")
     parser.add_argument("--corner", nargs="*", default=[], metavar="NAME", help="such as ss_n40C_0v60; all of corners.toml unless given")
+    parser.add_argument("--cells", nargs="*", default=[], metavar="CELL", help="all of cells.toml unless given")
+    parser.add_argument("--rounded", type=float, metavar="PART", help="drive inputs by a ramp behind an RC of so many ramps; gates only")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for lib/ and hspice/")
     parser.add_argument("--program", default="ngspice", help="the simulator")
     options = parser.parse_args()
@@ -90,7 +93,8 @@ def main() -> int:
         plan = tomllib.loads((HERE / "corners.toml").read_text(encoding="utf-8"))
         corners = [Corner.parse(name) for name in options.corner or plan["corners"]]
         measured = {Corner.parse(name) for name in plan["measure_files"]}
-        designs = read_cells(HERE / "cells.toml")
+        designs = [design for design in read_cells(HERE / "cells.toml") if design.cell.name in options.cells or not options.cells]
+        wave = None if options.rounded is None else Waveform.rounded(options.rounded)
         (options.out / "lib").mkdir(parents=True, exist_ok=True)
         for corner in corners:
             target = options.out / "lib" / f"hkmg22_{corner.name}.lib"
@@ -100,11 +104,11 @@ def main() -> int:
                 print(f"{corner}: there already")
                 continue
             began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-            results = characterize(corner, missing, NgspiceSettings(program=options.program), options.workers)
+            results = characterize(corner, missing, NgspiceSettings(program=options.program, wave=wave), options.workers)
             if corner in measured:
                 measure_files.write(options.out / "hspice" / corner.name, corner, results)
-            texts = there | {result.design.cell.name: liberty_text.cell_text(result) for result in results}
-            liberty_text.write(target, corner, [texts[design.cell.name] for design in designs])
+            texts = there | {result.design.cell.name: liberty_text.cell_text(result, wave) for result in results}
+            liberty_text.write(target, corner, [texts[design.cell.name] for design in designs], wave)
             used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - used
             print(f"{corner}: {time.monotonic() - began:.0f} s, {used:.0f} s of CPU", flush=True)
     except EdaPluginError as error:

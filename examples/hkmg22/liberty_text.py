@@ -17,9 +17,12 @@ from eda_plugin.files import replace_atomically
 if TYPE_CHECKING:
     from designs import ArcResult, CellResult, ConstraintResult, PinResult
 
+    from eda_plugin.domain.waveform import Waveform
+
 __all__ = ["cell_text", "read_cells", "write"]
 
 TIME, CAPACITANCE, POWER = 1e-9, 1e-12, 1e-9
+WAVE = "rounded"
 COMMENT = "a 22 nm teaching library, characterized with ngspice; transistor figures after PTM 22 nm MGK; no fab stands behind it"
 ENERGY = 1e-12  # of a library in pF and V
 
@@ -82,11 +85,13 @@ def _power(result: ArcResult) -> list[str]:
     return [*lines, "      }"]
 
 
-def cell_text(result: CellResult) -> list[str]:
+def cell_text(result: CellResult, wave: Waveform | None = None) -> list[str]:
     """Lines of a cell's group."""
     cell, flipflop = result.design.cell, result.design.cell.flipflop
     idle = {pin.pin: pin for pin in result.pins}
     lines = [f"  cell ({cell.name}) {{", f"    area : {_number(cell.area)};"]
+    if wave:
+        lines += [f'    driver_waveform_{edge} : "{WAVE}";' for edge in EDGES]
     lines.append(f"    cell_leakage_power : {_number(float(np.mean([rest.power for rest in result.rests])) / POWER)};")
     for name, kind in (("VDD", "primary_power"), ("VSS", "primary_ground")):
         lines += [f"    pg_pin ({name}) {{", f"      pg_type : {kind};", f"      voltage_name : {name};", "    }"]
@@ -123,9 +128,31 @@ def cell_text(result: CellResult) -> list[str]:
     return [*lines, "  }"]
 
 
-def _head(corner: Corner) -> list[str]:
+def _waveform(wave: Waveform, slews: Sequence[float]) -> list[str]:
+    """The form of the inputs' edges, at the slews of the tables."""
+    places = ", ".join(str(place) for place in range(1, len(wave.levels) + 1))
+    rows = [f'      "{_list(np.array(wave.times) * slew)}"' for slew in slews]
+    return [
+        "  lu_table_template (waveform) {",
+        "    variable_1 : input_net_transition;",
+        "    variable_2 : normalized_voltage;",
+        f'    index_1 ("{", ".join(str(place) for place in range(1, len(slews) + 1))}");',
+        f'    index_2 ("{places}");',
+        "  }",
+        "  normalized_driver_waveform (waveform) {",
+        f'    driver_waveform_name : "{WAVE}";',
+        f'    index_1 ("{_list(slews)}");',
+        f'    index_2 ("{_list(wave.levels)}");',
+        "    values ( \\",
+        ", \\\n".join(rows) + " \\",
+        "    );",
+        "  }",
+    ]
+
+
+def _head(corner: Corner, wave: Waveform | None) -> list[str]:
     volts, celsius = _number(corner.voltage), _number(corner.temperature)
-    last = grids(corner, LEAST_LOAD)[0][-1] / TIME
+    slews = [slew / TIME for slew in grids(corner, LEAST_LOAD)[0]]
     steps = "1, 2, 3, 4, 5, 6, 7"
     templates = []
     for group, name, first in (("lu_table", "delay_7x7", "input_net_transition"), ("power_lut", "power_7x7", "input_transition_time")):
@@ -166,8 +193,9 @@ def _head(corner: Corner) -> list[str]:
         "  default_inout_pin_cap : 0;",
         "  default_input_pin_cap : 0;",
         "  default_output_pin_cap : 0;",
-        f"  default_max_transition : {_number(last)};",
+        f"  default_max_transition : {_number(slews[-1])};",
         *templates,
+        *(_waveform(wave, slews) if wave else ()),
     ]
 
 
@@ -185,8 +213,8 @@ def read_cells(path: Path) -> dict[str, list[str]]:
     return found
 
 
-def write(path: Path, corner: Corner, cells: Iterable[list[str]]) -> None:
+def write(path: Path, corner: Corner, cells: Iterable[list[str]], wave: Waveform | None = None) -> None:
     """Write the library of a corner, cell after cell (``cell_text``), whole or not at all."""
-    lines = [*_head(corner), *(line for cell in cells for line in cell), "}", ""]
+    lines = [*_head(corner, wave), *(line for cell in cells for line in cell), "}", ""]
     with replace_atomically(path) as part:
         part.write_text("\n".join(lines), encoding="utf-8")

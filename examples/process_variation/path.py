@@ -134,7 +134,7 @@ def simulate(library: Library, edge: str, draws: int, wire: float = 0.0, *, inde
     text = bench.netlists.read_text(encoding="utf-8")
     cells = "\n".join(_suffixed(text, place) for place in range(len(PATH)))
     ports = read_ports(bench.netlists)
-    settings = replace(FAST, rows=100)
+    settings = replace(FAST, rows=100, wave=liberty.driver_waveform(library))
     count = len(law.parameters)
     values = np.stack(
         [store.law.rows(f"path {place if independent else 0}", range(draws), store.seed)[:, :count] for place in range(len(PATH))]
@@ -157,10 +157,11 @@ def simulate(library: Library, edge: str, draws: int, wire: float = 0.0, *, inde
     volts, full = corner.voltage, SLEW * settings.ramp
     high = volts * (edge == "fall")
     start, stop, middle = full / 10, full + 1.5e-10, volts * settings.threshold
+    driven = settings.driven(SLEW, start, high, volts - high)
 
     def deck(rows: Sequence[int]) -> str:
         lines = [*head, f".save v(n0) v(n{len(PATH)})", ".control", f"alter vstart dc = {high:g}"]
-        lines.append(f"alter @vstart[pwl] = [ 0 {high:g} {start:g} {high:g} {start + full:g} {volts - high:g} ]")
+        lines.append(f"alter @vstart[pwl] = [ {driven} ]")
         for number, row in enumerate(rows):
             lines.append(f"echo row {number}")
             for place in range(len(PATH)):

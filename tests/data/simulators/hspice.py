@@ -90,7 +90,8 @@ def check(lines: list[str], stem: Path) -> None:
             fault(f"no .data for {line}")
         if word[0] == "x" and ports.get(line.split()[-1].lower()) != len(line.split()) - 2:
             fault(f"wrong number of nodes: {line}")
-        strange = set(re.findall(r"'([a-z]\w*)'", line)) - params if word not in (".lib", ".include") else set()
+        quoted = " ".join(re.findall(r"'([^']+)'", line)) if word not in (".lib", ".include") else ""
+        strange = set(re.findall(r"\b[a-z]\w*", quoted)) - params
         if strange:
             fault(f"undefined parameter {sorted(strange)[0]}: {line}")
     if sum(line.lower().startswith(".data") for line in lines) != sum(line.lower() == ".enddata" for line in lines):
@@ -105,8 +106,14 @@ def formula(row: dict[str, float], volts: float) -> dict[str, float]:
 def simulated(lines: list[str], row: dict[str, float], stem: Path) -> dict[str, float]:
     body = [line for line in lines if not line.lower().startswith((".data", ".enddata", ".option", ".param"))]
     text = "\n".join(["* row", ".options reltol=1e-4 trtol=0.3 chgtol=1e-18", *body])
-    for name, value in row.items():
-        text = text.replace(f"'{name}'", f"{value:.9g}")
+
+    def value(found: re.Match[str]) -> str:
+        """A quoted expression: sums, differences and products of parameters and numbers."""
+        if not set(re.findall(r"[a-z_]\w*", found[1])) <= row.keys():
+            return found[0]
+        return f"{eval(found[1], {'__builtins__': {}}, row):.9g}"
+
+    text = re.sub(r"'([\w.+*()-]+)'", value, text)
     text = text.replace(" sweep data=rows", f" 0 {row['e_step']:.9g}").replace("'", '"')
     deck = stem.with_name("row.sp")
     deck.write_text(text + "\n")
