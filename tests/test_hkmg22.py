@@ -18,6 +18,7 @@ from eda_plugin.adapters.hspice import read_points
 from eda_plugin.adapters.ngspice import NgspiceSettings, simulate
 from eda_plugin.domain import Cell, Corner, Library, Points, TableKey, timing_quantities
 from eda_plugin.domain.quantity import TIMING
+from eda_plugin.domain.waveform import Waveform
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "hkmg22"
 PLAN = tomllib.loads((EXAMPLE / "corners.toml").read_text(encoding="utf-8"))
@@ -153,6 +154,27 @@ def test_the_command_skips_what_is_there_and_names_what_is_wrong(tmp_path: Path)
     assert absent.returncode == 2
     assert "cannot start the simulator 'nospice'" in absent.stderr
     assert not list((tmp_path / "lib").iterdir())
+
+
+def test_a_library_of_rounded_edges(needs_tool: Callable[[str], str], tmp_path: Path) -> None:
+    needs_tool("ngspice")
+
+    def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+        call = [sys.executable, str(EXAMPLE / "characterize.py"), "--corner", "tt_025C_0v80", "--out", str(tmp_path), *map(str, arguments)]
+        return subprocess.run(call, capture_output=True, text=True, timeout=120, check=False)
+
+    assert command("--cells", "NOT", "--rounded", 0.3).returncode == 0
+    made = liberty.read(tmp_path / "lib" / "hkmg22_tt_025C_0v80.lib")
+    wave = liberty.driver_waveform(made)
+    assert wave is not None
+    assert wave.like(Waveform.rounded(0.3), 1e-3)
+    key = next(key for key in made.keys if key.quantity == "cell_fall")
+    later = made[key].values / library("tt_025C_0v80")[key].values
+    assert abs(later - 1).max() > 0.02
+    for refused, message in ((["--cells", "NOT"], "another waveform"), (["--cells", "NOTHING"], "no cell 'NOTHING'")):
+        done = command(*refused)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert message in done.stderr
 
 
 def test_other_tools_read_the_libraries_without_a_word(needs_tool: Callable[[str], str], tmp_path: Path) -> None:

@@ -318,7 +318,9 @@ class TreePredictor:
             raise UserError("a slew or load is negative or no number; expected seconds and farads")
         answers = np.full((3, 2, n), np.nan)
         outside = np.zeros(n, dtype=np.bool_)
-        rows = np.array([[self._row(arc, edge, place) for place in range(2)] for arc, edge in zip(names, sides, strict=True)]).reshape(n, 2)
+        asked = list(zip(names, sides, strict=True))
+        known_rows = {pair: [self._row(*pair, place) for place in range(2)] for pair in dict.fromkeys(asked)}  # millions ask of few arcs
+        rows = np.array([known_rows[pair] for pair in asked]).reshape(n, 2)
         lost = np.flatnonzero((rows < 0).all(axis=1))
         if len(lost):
             arc = names[int(lost[0])]

@@ -93,13 +93,19 @@ def main() -> int:
         plan = tomllib.loads((HERE / "corners.toml").read_text(encoding="utf-8"))
         corners = [Corner.parse(name) for name in options.corner or plan["corners"]]
         measured = {Corner.parse(name) for name in plan["measure_files"]}
-        designs = [design for design in read_cells(HERE / "cells.toml") if design.cell.name in options.cells or not options.cells]
+        designs = read_cells(HERE / "cells.toml")
+        strange = sorted({*options.cells} - {design.cell.name for design in designs})
+        if strange:
+            raise UserError(f"no cell {strange[0]!r} in {HERE / 'cells.toml'}")
         wave = None if options.rounded is None else Waveform.rounded(options.rounded)
         (options.out / "lib").mkdir(parents=True, exist_ok=True)
         for corner in corners:
             target = options.out / "lib" / f"hkmg22_{corner.name}.lib"
             there = liberty_text.read_cells(target) if target.exists() else {}
-            missing = [design for design in designs if design.cell.name not in there]
+            if there and ("normalized_driver_waveform" in target.read_text(encoding="utf-8")) != (wave is not None):
+                raise UserError(f"{target} was characterized with another waveform; name another folder with --out")
+            wanted = options.cells or [design.cell.name for design in designs]
+            missing = [design for design in designs if design.cell.name in wanted and design.cell.name not in there]
             if not missing:
                 print(f"{corner}: there already")
                 continue
@@ -108,7 +114,7 @@ def main() -> int:
             if corner in measured:
                 measure_files.write(options.out / "hspice" / corner.name, corner, results)
             texts = there | {result.design.cell.name: liberty_text.cell_text(result, wave) for result in results}
-            liberty_text.write(target, corner, [texts[design.cell.name] for design in designs], wave)
+            liberty_text.write(target, corner, [texts[one.cell.name] for one in designs if one.cell.name in texts], wave)
             used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - used
             print(f"{corner}: {time.monotonic() - began:.0f} s, {used:.0f} s of CPU", flush=True)
     except EdaPluginError as error:
