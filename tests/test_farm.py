@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from test_characterize import plan as simulations
 import eda_plugin as ep
 from eda_plugin.cli.app import run
 from eda_plugin.errors import ParseError, UserError
-from eda_plugin.farm import LOSSES, Farm, Here, Lost, Processes, all_of, cluster, each, open_farm
+from eda_plugin.farm import LOSSES, Farm, Here, Lost, Processes, all_of, cluster, each, local, open_farm
 from eda_plugin.flow import blocks, quality
 from eda_plugin.flow.characterizing import characterize
 
@@ -74,6 +75,17 @@ def test_a_task_that_kills_its_workers_is_named_and_the_others_are_done(where: s
         made.close()
     assert answers == [1, Lost("the deadly one", LOSSES + 1), 2]
     assert "the deadly one: its worker died 4 times" in str(answers[1])
+
+
+def test_a_worker_that_dies_while_it_answers_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "BEAT", 0.3)
+    said = f"{str(tmp_path / 'tried')!r}"
+    send = f"lambda pipe, data: (__import__('os').write(pipe._handle, bytes([0, 0, 16, 0, 1, 2, 3])), {DEATH})"
+    half = f"setattr(__import__('multiprocessing.connection').connection.Connection, '_send_bytes', {send})"
+    words = f"__import__('os').path.exists({said}) or (open({said}, 'w').close(), {half})"
+    with contextlib.closing(Processes(1)) as made:
+        assert made.call(eval, words, "half an answer") is True
+        assert made.call(eval, "7", "the next") == 7
 
 
 def test_where_all_answers_are_needed_one_that_lacks_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:

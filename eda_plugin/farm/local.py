@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 from typing import Any, TypeVar
 
 from eda_plugin.errors import UserError
@@ -14,6 +17,9 @@ __all__ = ["Processes", "cores"]
 
 IDLE = 20.0
 """Seconds without work after which a worker goes by itself: so none outlives us for long where we are killed."""
+
+BEAT = 2.0
+"""Seconds between two looks whether a worker that has not answered is alive."""
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -47,7 +53,7 @@ class Processes:
         for _ in range(LOSSES + 1):
             pool = self._take()
             try:
-                answer: Answer = pool.submit(work, task).result()
+                answer: Answer = _awaited(pool, pool.submit(work, task))
             except (BrokenProcessPool, ShutdownExecutorError):
                 self._drop(pool)
                 if self._closed:
@@ -91,3 +97,21 @@ class Processes:
         with self._guard:
             self._busy.discard(pool)
         pool.shutdown(wait=False, kill_workers=True)
+
+
+def _awaited(pool: Any, future: Future[Answer]) -> Answer:
+    """The answer of a pool's only worker. Raises ``BrokenProcessPool`` where it died.
+
+    loky tells of a death by itself, but waits for ever for the rest of an answer whose worker died while it was sending.
+    """
+    from loky.process_executor import BrokenProcessPool
+
+    dead = 0
+    while dead < 2:  # a worker that went by itself is replaced between two looks
+        with contextlib.suppress(NotYet):
+            return future.result(BEAT)
+        if future.done():
+            return future.result()
+        dead = 0 if any(process.is_alive() for process in list((pool._processes or {}).values())) else dead + 1
+    pool._result_queue._writer.close()  # the last end that is open: what waits for the answer's rest learns that there is none
+    raise BrokenProcessPool("the worker died while it was sending its answer")
