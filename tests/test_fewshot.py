@@ -10,11 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
 
+from eda_plugin.config import NullProgress
 from eda_plugin.models.features import PointTable, point_features, without_holes
 from eda_plugin.models.fewshot import FewShot, Layer, correlation, fit_few_shot, inside_tables, ridge
-from eda_plugin.models.gp import GPSettings
+from eda_plugin.models.gp import GPSettings, Hyper
 from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.others import latent_coordinates
+from eda_plugin.models.pseudo import Cast, learn_from
 from eda_plugin.models.speed import at_own_speed
 
 Floats = NDArray[np.float64]
@@ -36,7 +38,10 @@ def fit(case: tuple[PointTable, Floats, Index], layer: Layer = "process", networ
     points, truth, known = case
     columns, where = np.arange(points.anchors.shape[1]), np.arange(len(points))
     zero = points.anchors.mean(axis=1)
-    return fit_few_shot(points, columns, zero, known, truth[known], FLOOR, where=where, seed=0, settings=GPSettings(steps=15), layer=layer)
+    settings = GPSettings(steps=15)
+    return fit_few_shot(
+        points, columns, zero, known, truth[known], FLOOR, where=where, seed=0, settings=settings, layer=layer, networks=networks
+    )
 
 
 def test_ridge_leave_one_out_is_what_refits_give() -> None:
@@ -135,6 +140,35 @@ def test_networks_are_blended_in_by_their_left_out_error(case: tuple[PointTable,
     assert np.array_equal(blended.mean, fit(case, networks=settings).mean)
 
 
+def test_an_anchor_teaches_what_few_simulations_cannot(case: tuple[PointTable, Floats, Index]) -> None:
+    """Hyper-parameters of the process from an anchor that plays the target: of one feature less, and close to what all values say."""
+    points, truth, known = case
+    few = known[:: max(len(known) // 45, 1)]
+    gp, columns, where = GPSettings(steps=60), np.arange(points.anchors.shape[1]), np.arange(len(points))
+    cast = Cast(points, tuple(ANCHORS[:6]), few, FLOOR, np.array([0]), 0, gp, "process", None, "cpu")
+    taught = learn_from(cast, 2, points.anchors[:, 0], NullProgress())
+    assert taught is not None
+
+    def one(hyper: Hyper | None, **more: object) -> FewShot:
+        zero = points.anchors.mean(axis=1)
+        return fit_few_shot(points, columns, zero, few, truth[few], FLOOR, where=where, seed=0, settings=gp, hyper=hyper, **more)  # type: ignore[arg-type]
+
+    mine, known_all = one(taught), one(None, taught=(where, truth))
+    assert mine.hyper is not None
+    assert known_all.hyper is not None
+    assert mine.hyper.groups == known_all.hyper.groups != taught.groups
+    rest = np.setdiff1d(where, few)
+    by_heart = one(None)
+
+    def honest(fit: FewShot) -> float:
+        """Left-out residuals over the errors that there are."""
+        errors = np.abs(fit.mean[rest] / truth[rest] - 1).mean()
+        return float(np.abs(fit.left_out / truth[few]).mean() / errors)
+
+    assert honest(by_heart) < 0.8 < honest(mine) < 2.5
+    assert learn_from(replace(cast, known=few[:10]), 2, points.anchors[:, 0], NullProgress()) is None
+
+
 def test_few_points_leave_the_ridge_alone(case: tuple[PointTable, Floats, Index]) -> None:
     points, truth, known = case
     found = fit((points, truth, known[:20]))
@@ -146,14 +180,15 @@ def test_features_are_finite_standard_and_of_the_chosen_anchors(case: tuple[Poin
     points = case[0]
     columns = np.array([0, 2, 3])
     base = points.anchors.mean(axis=1)
-    X = point_features(points, columns, base, at_own_speed(points, columns, base))
+    X, groups = point_features(points, columns, base, at_own_speed(points, columns, base))
+    assert sum(groups) == X.shape[1]
     assert np.isfinite(X).all()
     assert np.abs(X).max() <= 6.0
     assert np.abs(X.mean(axis=0)).max() < 0.1
     other = points.anchors.copy()
     other[:, 1] *= 7.0  # an anchor that is left out must not tell
     again = replace(points, anchors=other)
-    np.testing.assert_array_equal(point_features(again, columns, base, at_own_speed(again, columns, base)), X)
+    np.testing.assert_array_equal(point_features(again, columns, base, at_own_speed(again, columns, base))[0], X)
 
 
 def test_a_hole_is_the_anchors_usual_ratio_times_the_others() -> None:

@@ -88,6 +88,14 @@ def test_likelihood_finds_the_feature_that_matters_and_beats_the_mean() -> None:
     assert np.abs(mean - np.sin(3 * at[:, 0].astype(float))).mean() < 0.1
 
 
+def test_hyper_parameters_follow_the_groups_of_features() -> None:
+    known = Hyper(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.eye(2), torch.zeros(2), 0.0, groups=(1, 3, 0))
+    assert known.matched((1, 2, 0)).length.tolist() == [1, 2, 3]
+    assert known.matched((1, 5, 2)).length.tolist() == [1, 2, 3, 4, 4, 4, 4, 4]
+    assert known.matched((1, 3, 0)).length.tolist() == known.length.tolist()
+    assert known.matched((1, 2, 0)).groups == (1, 2, 0)
+
+
 def test_the_same_seed_gives_the_same_and_a_subset_is_taken_of_many() -> None:
     x, y, kind = data(80)
     settings = replace(PLAIN, subset=40, largest=50, steps=5)

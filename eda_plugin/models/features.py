@@ -179,8 +179,10 @@ def gather(aligned: Aligned, rows: NDArray[np.int64], kinds: NDArray[np.int64], 
     )
 
 
-def point_features(points: PointTable, columns: NDArray[np.int64], base: Array, speed: AtSpeed) -> NDArray[np.float32]:
-    """(M, F) standardized features of every point from the anchors in ``columns`` (C,).
+def point_features(
+    points: PointTable, columns: NDArray[np.int64], base: Array, speed: AtSpeed
+) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+    """(M, F) standardized features of every point from the anchors in ``columns`` (C,), and how many each of their groups has.
 
     Magnitude, slew, load; principal components of the anchors' slopes here, of their tables, and of what they say at the target's speed
     (``speed``, of the same anchors) as logarithms of ratios to the base prediction, here and over the whole table; the speeds themselves;
@@ -196,7 +198,7 @@ def point_features(points: PointTable, columns: NDArray[np.int64], base: Array, 
     parts += [_principal(speed.beyond, FAR), _principal(ratio, len(columns))]
     X = np.concatenate(parts, axis=1)
     X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)
-    return np.asarray(np.clip(X, -CLIP, CLIP), dtype=np.float32)
+    return np.asarray(np.clip(X, -CLIP, CLIP), dtype=np.float32), tuple(part.shape[1] for part in parts)
 
 
 def _tables(points: PointTable, values: Array) -> Array:

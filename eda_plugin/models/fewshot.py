@@ -103,10 +103,10 @@ def _at_speed(
     return ridge(X, prior / unit, y / unit[known], points.kind, known, floor / unit[known])[0] * unit, speed
 
 
-def _residual(base: Array, known: Index, y: Array, floor: float) -> tuple[Array, float]:
-    """What a layer learns, (N,) of about unit scale, and its unit as a share of the ``base`` (M,)."""
+def _residual(base: Array, known: Index, y: Array, floor: float, size: float | None = None) -> tuple[Array, float]:
+    """What a layer learns, (N,) of about unit scale, and its unit as a share of the ``base`` (M,): ``size``, or what fits these."""
     share = (y - base[known]) / np.maximum(np.abs(base[known]), floor)
-    size = max(1.5 * float(np.median(np.abs(share))), 1e-6)
+    size = max(1.5 * float(np.median(np.abs(share))), 1e-6) if size is None else size
     return np.clip(share / size, -CLIP, CLIP), size
 
 
@@ -219,14 +219,16 @@ def fit_few_shot(
     layer: Layer = "process",
     networks: NetworkSettings | None = None,
     hyper: Hyper | None = None,
+    taught: tuple[Index, Array] | None = None,
     device: str = "cpu",
     stage: Stage | None = None,
 ) -> FewShot:
     """Predict the points ``where`` (E,) from the anchors in ``columns``, the prediction ``zero`` (M,) SI and y (N,) SI at ``known``.
 
     ``floor`` (s): errors of smaller values count as errors of that size. ``layer``: what learns the ridge's residual; with ``none``, or too
-    few points, the ridge stands alone. ``networks``: blended with the process. ``hyper``: of a fit of the same library at another corner
-    from one anchor more, or from as many; learnt anew where there is none. ``stage`` is told each step of training.
+    few points, the ridge stands alone. ``networks``: blended with the process. ``hyper``: of a fit of the same library at another corner,
+    from more anchors or fewer; learnt anew where there is none, from the measured points or, at a corner whose values are
+    known, from those of ``taught``: points (L,) and their values (L,) SI. ``stage`` is told each step of training.
     """
     Z = points.anchors[:, columns] / points.scale[:, None]
     ratio, left = ridge(Z, zero / points.scale, y / points.scale[known], points.kind, known, floor / points.scale[known])
@@ -240,20 +242,21 @@ def fit_few_shot(
     kinds = int(points.kind.max()) + 1
     codes = points.kind[known]
     base, speed = _at_speed(points, columns, base, base, known, y, floor)
-    estimate = _without_own(points, point_features(points, columns, base, speed), base, known, y, floor, seed, device)
+    estimate = _without_own(points, point_features(points, columns, base, speed)[0], base, known, y, floor, seed, device)
     base, speed = _at_speed(points, columns, base, estimate, known, y, floor)
     unit = np.maximum(np.abs(base), floor)
-    features = point_features(points, columns, base, speed)
+    features, groups = point_features(points, columns, base, speed)
     target, size = _residual(base, known, y, floor)
     if layer == "trees":
         added, left = _trees(features, points.kind, known, target, where, seed)
         spread = float(np.sqrt(np.mean(left**2))) * size
         return FewShot(where, base[where] + added * size * unit[where], base, unit, np.full(len(where), spread), nothing, known,
                        left * size * unit[known], np.full(len(known), spread**2), None)  # fmt: skip
-    F = features.shape[1]
-    if hyper is None or not 0 <= len(hyper.length) - F <= 1:
-        hyper = fit_hyper(features[known], target, codes, kinds, seed, settings, device, stage)
-    hyper = replace(hyper, length=hyper.length[:F])  # the last feature is the least component of what the anchors say here
+    if hyper is None:
+        at, truth = (known, y) if taught is None else taught
+        hyper = fit_hyper(features[at], _residual(base, at, truth, floor, size)[0], points.kind[at], kinds, seed, settings, device, stage)
+        hyper = replace(hyper, groups=groups)
+    hyper = hyper.matched(groups)
     solved = solve(features[known], target, codes, hyper, seed, settings, device)
     mean, variance = solved.predict(features[where], points.kind[where])
     left_out, left_variance, noise = _left_out(features, points.kind, known, target, solved)

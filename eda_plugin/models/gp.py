@@ -7,7 +7,7 @@ keeps single odd tables from bending the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,12 +35,24 @@ class GPSettings:
 
 @dataclass(frozen=True, eq=False)
 class Hyper:
-    """Logarithms of the F length scales and of the noise of each kind, and the lower Cholesky factor (K, K) that ties the kinds."""
+    """Logarithms of the F length scales and of the noise of each kind, and the lower Cholesky factor (K, K) that ties the kinds.
+
+    ``groups``: how many features each group has, where they are components in the order of their size.
+    """
 
     length: torch.Tensor
     kinds: torch.Tensor
     noise: torch.Tensor
     loss: float
+    groups: tuple[int, ...] = ()
+
+    def matched(self, groups: tuple[int, ...]) -> Hyper:
+        """The same for as many groups with other numbers of components: of the first ones, and of the last one known for more."""
+        parts = []
+        for part, count in zip(torch.split(self.length, list(self.groups)), groups, strict=True):
+            last = (part if len(part) else self.length)[-1:]
+            parts.append(torch.cat([part, last.repeat(count)])[:count])
+        return replace(self, length=torch.cat(parts), groups=groups)
 
 
 @dataclass(frozen=True, eq=False)

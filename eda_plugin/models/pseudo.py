@@ -6,11 +6,12 @@ What it teaches: how errors are spread over points (models/intervals.py) and how
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eda_plugin.config import Stage
 from eda_plugin.domain import Corner
 from eda_plugin.farm import Here, all_of, farm_at_work
 from eda_plugin.models.features import PointTable
@@ -18,11 +19,13 @@ from eda_plugin.models.fewshot import FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings, Hyper
 from eda_plugin.models.threads import one_thread
 
-__all__ = ["Cast", "Rehearsal", "choose_stand_ins", "rehearse", "rehearse_all"]
+__all__ = ["Cast", "Rehearsal", "choose_stand_ins", "learn_from", "rehearse", "rehearse_all"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+TAUGHT, SUBSET = 3000, 400
+"""Points of a stand-in from which hyper-parameters are learnt, and of these at a time: 800 take three times as long and teach no more."""
 LARGE = 50_000
 """Delays and transitions from which on a rehearsal takes longer than a process to start."""
 
@@ -97,6 +100,33 @@ def rehearse(cast: Cast, stand_in: int, zero: Array) -> Rehearsal:
     error = np.where(sound[where], (truth[where] - fit.mean) / fit.unit[where], np.nan)
     error[np.isin(where, own)] = np.nan
     return Rehearsal(cast.corners[stand_in], columns, cast.tables, fit, error)
+
+
+def learn_from(cast: Cast, stand_in: int, zero: Array, stage: Stage) -> Hyper | None:
+    """Hyper-parameters of the process as anchor ``stand_in`` teaches them, whose values are known at far more points than are simulated.
+
+    ``zero`` (M,): its prediction from the others without simulations. ``None`` where it gets no process. ``stage`` is told each step.
+    """
+    points, truth = cast.points, cast.points.anchors[:, stand_in]
+    sound = points.beyond[:, stand_in] <= 0
+    own = cast.known[sound[cast.known]]
+    at = np.sort(np.random.default_rng(cast.seed).permutation(np.flatnonzero(sound))[:TAUGHT])
+    fit = fit_few_shot(
+        points,
+        np.delete(np.arange(points.anchors.shape[1]), stand_in),
+        zero,
+        own,
+        truth[own],
+        cast.floor,
+        where=own,
+        seed=cast.seed,
+        settings=replace(cast.settings, subset=SUBSET),
+        layer=cast.layer,
+        taught=(at, truth[at]),
+        device=cast.device,
+        stage=stage,
+    )
+    return fit.hyper
 
 
 def rehearse_all(cast: Cast, chosen: Sequence[int], zero_held: Array, done: Callable[[], None]) -> list[Rehearsal]:

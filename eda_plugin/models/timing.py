@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from eda_plugin.models.fewshot import FEWEST, FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.intervals import Scale, conformal, error_features, fit_scale
 from eda_plugin.models.network import NetworkSettings
-from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, rehearse_all
+from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, learn_from, rehearse_all
 from eda_plugin.models.residual import ResidualModel, conditions, fit_residual_model, table_set
 from eda_plugin.models.zeroshot import ZeroShot
 
@@ -32,8 +32,8 @@ STAND_INS = 3
 TABLES = 600
 """Whole tables predicted in each rehearsal."""
 CALIBRATE = 700
-"""Measured values from which on intervals are calibrated at the target itself: the process learns its hyper-parameters from the same
-values, and what is left of fewer of them is too small (examples/hkmg22: by a half with 190)."""
+"""Measured values from which on the process learns its hyper-parameters from them, and intervals are calibrated at the target itself. From
+fewer it learns the values by heart: what is left of 190 of them is too small by a half (examples/hkmg22). Then an anchor teaches it."""
 
 ALIKE, MOST = 0.5, 2.0
 """How far apart two corners are, by the logarithm of how certain kriging is of them, before one says little of the other's intervals; and
@@ -81,7 +81,17 @@ def fit_timing(
     columns = np.arange(points.anchors.shape[1])
     networks = NetworkSettings() if settings.model == "auto" else None
     steps = gp.steps + (0 if networks is None else networks.steps)
+    rng = np.random.default_rng(settings.seed)
+    tables = np.sort(rng.permutation(len(points.rows))[:TABLES])
+    outside = (points.beyond > 0).mean(axis=0)
+    chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
+    cast = Cast(points, tuple(corners), known, floor, tables, settings.seed, gp, layer, None, settings.device)
     with progress.stage("fitting delay and transition", steps if layer == "process" else None) as stage:
+        hyper = (
+            learn_from(cast, chosen[0], zero.held_out[:, chosen[0]], stage)
+            if layer == "process" and chosen and len(known) < CALIBRATE
+            else None
+        )
         fit = fit_few_shot(
             points,
             columns,
@@ -94,14 +104,11 @@ def fit_timing(
             settings=gp,
             layer=layer,
             networks=networks,
+            hyper=hyper,
             device=settings.device,
             stage=stage,
         )
-    rng = np.random.default_rng(settings.seed)
-    tables = np.sort(rng.permutation(len(points.rows))[:TABLES])
-    outside = (points.beyond > 0).mean(axis=0)
-    chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
-    cast = Cast(points, tuple(corners), known, floor, tables, settings.seed, gp, layer, fit.hyper, settings.device)
+    cast = replace(cast, hyper=fit.hyper)
     with progress.stage("rehearsing on anchors", len(chosen)) as stage:
         rehearsals = rehearse_all(cast, chosen, zero.held_out, stage.advance)
     kinds = int(points.kind.max()) + 1
