@@ -58,7 +58,8 @@ def driver_waveform(library: Library) -> Waveform | None:
         raise UserError(
             f"{document.path}: driver waveforms {first!r} and {other!r} have different forms; one form for all edges is understood"
         )
-    return None if forms[first].like(Waveform.ramp(_between(document))) else forms[first]
+    lower, upper, derate = _thresholds(document)
+    return None if forms[first].like(Waveform.ramp((upper - lower) / derate)) else forms[first]
 
 
 def _name(document: Document, row: int) -> str:
@@ -66,16 +67,9 @@ def _name(document: Document, row: int) -> str:
     return "" if own is None else document.index.value(own)
 
 
-def _between(document: Document) -> float:
-    """Part of the swing that a slew of the library runs over, for a ramp."""
-    lower, upper, derate = _thresholds(document)
-    return (upper - lower) / derate
-
-
 def _thresholds(document: Document) -> tuple[float, float, float]:
-    stated = document.header.thresholds
-    lower, upper = (stated.get(f"slew_{side}_threshold_pct_rise", usual) for side, usual in (("lower", 0.2), ("upper", 0.8)))
-    return lower, upper, stated.get("slew_derate_from_library", 1.0)
+    header = document.header
+    return header.threshold("slew_lower", "rise"), header.threshold("slew_upper", "rise"), header.derate
 
 
 def _read(document: Document, row: int) -> Waveform:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from eda_plugin.domain.waveform import Waveform
 from eda_plugin.errors import UserError
@@ -54,7 +55,7 @@ class NgspiceSettings:
         if self.tolerance <= 0 or self.constraint_load < 0 or (self.degradation is not None and self.degradation <= 0):
             raise UserError("tolerance and degradation of ngspice's settings must be positive, constraint_load 0 or more")
 
-    @property
+    @cached_property
     def edge(self) -> Waveform:
         """What drives an input."""
         return self.wave or Waveform.ramp((self.upper - self.lower) / self.derate)
@@ -66,5 +67,6 @@ class NgspiceSettings:
 
     def driven(self, slew: float, start: float, high: float, low: float) -> str:
         """Times (s) and levels (V) of an edge of ``slew`` that begins at ``start``, from ``high`` to ``low``."""
-        points = [(start + slew * time, high + (low - high) * level) for time, level in zip(self.edge.times, self.edge.levels, strict=True)]
+        edge = self.edge
+        points = [(start + slew * time, high + (low - high) * level) for time, level in zip(edge.times, edge.levels, strict=True)]
         return " ".join(f"{time:.9g} {level:.9g}" for time, level in [(0.0, high), *points])

@@ -14,6 +14,7 @@ from eda_plugin.adapters.simulators.digest import file_digest
 from eda_plugin.adapters.simulators.models import Models
 from eda_plugin.adapters.simulators.netlists import Netlist
 from eda_plugin.domain import Cell, Corner, Header
+from eda_plugin.domain.library import THRESHOLDS
 from eda_plugin.domain.waveform import Waveform
 from eda_plugin.errors import UserError
 
@@ -36,16 +37,14 @@ class Thresholds:
     @classmethod
     def of(cls, header: Header) -> Thresholds:
         """Those of a library; what it does not state has Liberty's default. Raises ``UserError`` where they make no sense."""
-        names = {"input": 0.5, "output": 0.5, "slew_lower": 0.2, "slew_upper": 0.8}
-        stated = header.thresholds
-        found = {
-            name: {edge: stated.get(f"{name}_threshold_pct_{edge}", usual) for edge in ("rise", "fall")} for name, usual in names.items()
-        }
-        derate = stated.get("slew_derate_from_library", 1.0)
+        found = {name: {edge: header.threshold(name, edge) for edge in ("rise", "fall")} for name in THRESHOLDS}
+        derate = header.derate
         inside = all(0 < value < 1 for levels in found.values() for value in levels.values())
         ordered = all(found["slew_lower"][edge] < found["slew_upper"][edge] for edge in ("rise", "fall"))
         if not (inside and ordered and derate > 0):
-            raise UserError(f"the template's thresholds {dict(stated)} make no sense; expected 0 to 100 % with lower < upper, derate > 0")
+            raise UserError(
+                f"the template's thresholds {dict(header.thresholds)} make no sense; expected 0 to 100 % with lower < upper, derate > 0"
+            )
         return cls(found["input"], found["output"], found["slew_lower"], found["slew_upper"], derate)
 
     def settings(self) -> NgspiceSettings:

@@ -22,6 +22,10 @@ __all__ = ["Cell", "FlipFlop", "Header", "Library", "Pin", "blank"]
 RANK = 3  # Liberty tables have one to three axes
 
 
+THRESHOLDS = {"input": 0.5, "output": 0.5, "slew_lower": 0.2, "slew_upper": 0.8}
+"""Liberty's defaults, as fractions of the supply."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a library says of itself: units (factor of one in SI), thresholds (fractions of the supply), and its conditions as stated.
@@ -42,6 +46,15 @@ class Header:
     conditions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     default_conditions: str = ""
     rails: Mapping[str, float] = field(default_factory=dict)
+
+    def threshold(self, name: str, edge: str) -> float:
+        """``input``, ``output``, ``slew_lower`` or ``slew_upper`` threshold of an edge; Liberty's default where the library states none."""
+        return self.thresholds.get(f"{name}_threshold_pct_{edge}", THRESHOLDS[name])
+
+    @property
+    def derate(self) -> float:
+        """A slew of the library times this is the time between its thresholds."""
+        return self.thresholds.get("slew_derate_from_library", 1.0)
 
     def factor(self, unit: str) -> float:
         """Factor to SI of a quantity with the SI unit ``unit``: s, F, J, W, V, A; 1 for any other."""

@@ -127,8 +127,7 @@ class Variation:
         self.library, self.settings, self.told = library, settings, told
         self.sources = tuple(sources) or (library,)
         self.own = not sources
-        self.wave = _wave([library, *sources])
-        self.store = ArcRowStore(study, kept, self.wave)
+        self.store = ArcRowStore(study, kept, _wave([library, *sources]))
         there = {cell.name for cell in library.cells}
         lacking = [name for name in settings.cells if name not in study.cells or name not in there]
         if lacking:
@@ -141,7 +140,7 @@ class Variation:
 
     def table(self, library: Library, key: TableKey) -> ArcTable:
         """The points of ``key`` at a library's corner."""
-        return arc_table(library, key, self.settings.grid, self.wave)
+        return arc_table(library, key, self.settings.grid, self.store.wave)
 
     def keys(self, cell: str) -> list[TableKey]:
         """Nominal delays of a cell's arcs."""

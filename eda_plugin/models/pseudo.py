@@ -71,21 +71,15 @@ class Cast:
     device: str
 
 
-def rehearse(cast: Cast, stand_in: int, zero: Array) -> Rehearsal:
-    """Fit anchor ``stand_in`` from the others, with simulations at the same points as the target's.
-
-    ``zero`` (M,): its prediction from the others without simulations. Points outside its own axes are extrapolated, so neither known nor
-    judged.
-    """
-    points = cast.points
-    columns = np.delete(np.arange(points.anchors.shape[1]), stand_in)
-    truth = points.anchors[:, stand_in]
-    sound = points.beyond[:, stand_in] <= 0
-    own = cast.known[sound[cast.known]]
-    where = points.of_tables(cast.tables)
-    fit = fit_few_shot(
+def _fit(
+    cast: Cast, stand_in: int, zero: Array, where: Index, taught: tuple[Index, Array] | None = None, stage: Stage | None = None
+) -> FewShot:
+    """Anchor ``stand_in`` from the others, with simulations at the same points as the target's, but those outside its own axes."""
+    points, truth = cast.points, cast.points.anchors[:, stand_in]
+    own = cast.known[points.beyond[cast.known, stand_in] <= 0]
+    return fit_few_shot(
         points,
-        columns,
+        np.delete(np.arange(points.anchors.shape[1]), stand_in),
         zero,
         own,
         truth[own],
@@ -95,10 +89,25 @@ def rehearse(cast: Cast, stand_in: int, zero: Array) -> Rehearsal:
         settings=cast.settings,
         layer=cast.layer,
         hyper=cast.hyper,
+        taught=taught,
         device=cast.device,
+        stage=stage,
     )
-    error = np.where(sound[where], (truth[where] - fit.mean) / fit.unit[where], np.nan)
-    error[np.isin(where, own)] = np.nan
+
+
+def rehearse(cast: Cast, stand_in: int, zero: Array) -> Rehearsal:
+    """Fit anchor ``stand_in`` from the others, with simulations at the same points as the target's.
+
+    ``zero`` (M,): its prediction from the others without simulations. Points outside its own axes are extrapolated, so neither known nor
+    judged.
+    """
+    points = cast.points
+    where = points.of_tables(cast.tables)
+    fit = _fit(cast, stand_in, zero, where)
+    sound = points.beyond[where, stand_in] <= 0
+    error = np.where(sound, (points.anchors[where, stand_in] - fit.mean) / fit.unit[where], np.nan)
+    error[np.isin(where, fit.known)] = np.nan
+    columns = np.delete(np.arange(points.anchors.shape[1]), stand_in)
     return Rehearsal(cast.corners[stand_in], columns, cast.tables, fit, error)
 
 
@@ -107,26 +116,11 @@ def learn_from(cast: Cast, stand_in: int, zero: Array, stage: Stage) -> Hyper | 
 
     ``zero`` (M,): its prediction from the others without simulations. ``None`` where it gets no process. ``stage`` is told each step.
     """
-    points, truth = cast.points, cast.points.anchors[:, stand_in]
-    sound = points.beyond[:, stand_in] <= 0
-    own = cast.known[sound[cast.known]]
-    at = np.sort(np.random.default_rng(cast.seed).permutation(np.flatnonzero(sound))[:TAUGHT])
-    fit = fit_few_shot(
-        points,
-        np.delete(np.arange(points.anchors.shape[1]), stand_in),
-        zero,
-        own,
-        truth[own],
-        cast.floor,
-        where=own,
-        seed=cast.seed,
-        settings=replace(cast.settings, subset=SUBSET),
-        layer=cast.layer,
-        taught=(at, truth[at]),
-        device=cast.device,
-        stage=stage,
-    )
-    return fit.hyper
+    sound = np.flatnonzero(cast.points.beyond[:, stand_in] <= 0)
+    at = np.sort(np.random.default_rng(cast.seed).permutation(sound)[:TAUGHT])
+    alone = replace(cast, settings=replace(cast.settings, subset=SUBSET), hyper=None)
+    # What is predicted does not count: one point.
+    return _fit(alone, stand_in, zero, at[:1], (at, cast.points.anchors[at, stand_in]), stage).hyper
 
 
 def rehearse_all(cast: Cast, chosen: Sequence[int], zero_held: Array, done: Callable[[], None]) -> list[Rehearsal]:

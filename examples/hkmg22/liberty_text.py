@@ -130,14 +130,12 @@ def cell_text(result: CellResult, wave: Waveform | None = None) -> list[str]:
 
 def _waveform(wave: Waveform, slews: Sequence[float]) -> list[str]:
     """The form of the inputs' edges, at the slews of the tables."""
-    places = ", ".join(str(place) for place in range(1, len(wave.levels) + 1))
     rows = [f'      "{_list(np.array(wave.times) * slew)}"' for slew in slews]
     return [
         "  lu_table_template (waveform) {",
         "    variable_1 : input_net_transition;",
         "    variable_2 : normalized_voltage;",
-        f'    index_1 ("{", ".join(str(place) for place in range(1, len(slews) + 1))}");',
-        f'    index_2 ("{places}");',
+        *(f'    index_{axis} ("{_list(range(1, len(part) + 1))}");' for axis, part in enumerate((slews, wave.levels), 1)),
         "  }",
         "  normalized_driver_waveform (waveform) {",
         f'    driver_waveform_name : "{WAVE}";',
