@@ -61,9 +61,17 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[str]:
     own = {"PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)]), "OMP_NUM_THREADS": "1"}
     environment = {**os.environ, **own, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "60s"}
     with started([scheduler], folder, environment):
-        until(told.exists, "the scheduler")
+        until(lambda: bool(address(told)), "the scheduler")
         with started([[*worker, *words, "--local-directory", str(folder)]], folder, environment):
-            yield str(json.loads(told.read_text())["address"])
+            yield address(told)
+
+
+def address(told: Path) -> str:
+    """What a scheduler wrote of itself; empty as long as it has not, or is at it."""
+    try:
+        return str(json.loads(told.read_text())["address"])
+    except (FileNotFoundError, ValueError):
+        return ""
 
 
 def free_port() -> int:

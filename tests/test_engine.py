@@ -164,12 +164,12 @@ def test_a_rehearsal_whose_workers_die_is_named(
 
 
 # Calibrated on the anchors, wider than needed with so few that left-out points tell little; from 150 values on at the target itself.
-@pytest.mark.parametrize(("count", "most"), [(24, 0.999), (48, 0.99), (96, 0.99)])
-def test_intervals_hold_the_truth(anchors: list[Library], truth: Library, count: int, most: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("count", [24, 48, 96])
+def test_intervals_hold_the_truth(anchors: list[Library], truth: Library, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "CALIBRATE", 150)
     library = run(anchors, template_of(truth), measure(truth, anchors, count)).library
     held = np.abs(library.values - truth.values) <= widths(library)
-    assert 0.8 < held[library.origin == Origin.FILLED].mean() < most
+    assert 0.8 < held[library.origin == Origin.FILLED].mean() < 0.98
 
 
 def widths(library: Library) -> Floats:

@@ -15,7 +15,6 @@ from eda_plugin.models import experts
 from eda_plugin.models.corner import (
     Draw,
     draw_weights,
-    held_out,
     interpolation_weights,
     kriging,
     nearest_weights,
@@ -38,6 +37,12 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experts, "DRAWS", 40)
 
 
+def krige(corners: Sequence[Corner], draw: Draw, use: NDArray[np.bool_] = USE) -> tuple[Floats, float]:
+    """Weights and standard deviation of the last corner from those in ``use``."""
+    weights, sd = kriging(corners, [len(corners) - 1], use[None], draw)
+    return weights[0, use], float(sd[0])
+
+
 def plane(corners: Sequence[Corner]) -> Floats:
     return np.array([2.0 - 1.5 * c.voltage + 0.003 * c.temperature for c in corners])
 
@@ -48,7 +53,7 @@ def numbers(corners: Sequence[Corner]) -> Floats:
 
 def test_kriging_weights_reproduce_constants() -> None:
     for draw in draw_weights(20, 3, latent=False):
-        assert kriging(EVERYONE, len(ANCHORS), USE, draw).weights.sum() == pytest.approx(1.0, abs=1e-6)
+        assert krige(EVERYONE, draw)[0].sum() == pytest.approx(1.0, abs=1e-6)
 
 
 def test_kriging_reproduces_its_trend() -> None:
@@ -57,16 +62,29 @@ def test_kriging_reproduces_its_trend() -> None:
     speed = np.array([{"ss": -1.0, "tt": 0.0, "ff": 1.0}[c.process] for c in EVERYONE])
     threshold = (DRAW.threshold - DRAW.per_process * speed) * volts.min() - DRAW.per_degree * (degrees - 25)
     trend = 0.3 - 1.2 * np.log(volts - threshold) + 0.4 * degrees / 100 + 0.2 * speed
-    found = kriging(EVERYONE, len(ANCHORS), USE, DRAW)
-    assert found.weights @ trend[:-1] == pytest.approx(trend[-1], abs=1e-6)
+    assert krige(EVERYONE, DRAW)[0] @ trend[:-1] == pytest.approx(trend[-1], abs=1e-6)
 
 
 def test_kriging_without_a_nugget_goes_through_the_data() -> None:
     again = [*ANCHORS, ANCHORS[4]]
-    found = kriging(again, len(ANCHORS), USE, DRAW)
-    np.testing.assert_allclose(found.weights, np.eye(len(ANCHORS))[4], atol=1e-6)
-    assert found.sd == pytest.approx(0.0, abs=1e-3)
-    assert kriging(EVERYONE, len(ANCHORS), USE, DRAW).sd > found.sd
+    weights, sd = krige(again, DRAW)
+    np.testing.assert_allclose(weights, np.eye(len(ANCHORS))[4], atol=1e-6)
+    assert sd == pytest.approx(0.0, abs=1e-3)
+    assert krige(EVERYONE, DRAW)[1] > sd
+
+
+def test_corners_are_kriged_together_as_each_alone() -> None:
+    """Whatever each is predicted from: too few corners for the trend, corners that don't tell two terms apart, one far from all others."""
+    rng = np.random.default_rng(2)
+    uses = np.stack([np.isin(np.arange(len(EVERYONE)), rng.permutation(len(ANCHORS))[:count]) for count in (2, 3, 4, len(ANCHORS))])
+    targets = [int(np.flatnonzero(~use)[0]) for use in uses]
+    for draw in draw_weights(20, 3, latent=False, additive=True):
+        weights, sd = kriging(EVERYONE, targets, uses, draw)
+        assert not weights[~uses].any()
+        for number, target in enumerate(targets):
+            alone, own = kriging(EVERYONE, [target], uses[number : number + 1], draw)
+            np.testing.assert_allclose(weights[number], alone[0], atol=1e-8)
+            assert sd[number] == pytest.approx(own[0])
 
 
 def test_interpolation_reproduces_planes_of_voltage_and_temperature() -> None:
@@ -92,7 +110,7 @@ def test_process_names_without_a_convention_work() -> None:
     strange = [Corner(f"lot{'ab'[n % 2]}", c.voltage, c.temperature) for n, c in enumerate(EVERYONE)]
     values = plane(strange)
     assert interpolation_weights(strange, len(ANCHORS), USE) @ values[:-1] == pytest.approx(values[-1])
-    assert kriging(strange, len(ANCHORS), USE, DRAW).weights @ values[:-1] == pytest.approx(values[-1], rel=0.1)
+    assert krige(strange, DRAW)[0] @ values[:-1] == pytest.approx(values[-1], rel=0.1)
 
 
 def test_a_slope_shared_by_families_of_like_temperature_comes_back() -> None:
@@ -109,14 +127,6 @@ def test_a_slope_shared_by_families_of_like_temperature_comes_back() -> None:
     assert weights is not None
     assert weights @ values[:-1] == pytest.approx(values[-1])
     assert slope_weights([*corners, Corner("ss", 0.7, 25)], 6, use) is None
-
-
-def test_held_out_predicts_each_anchor_from_the_others() -> None:
-    values = np.random.default_rng(0).random((5, 4))
-    weights = [np.random.default_rng(a).random(3) for a in range(4)]
-    found = held_out(values, weights)
-    for a in range(4):
-        np.testing.assert_allclose(found[:, a], np.delete(values, a, axis=1) @ weights[a])
 
 
 def test_domains_are_inverse_and_odd() -> None:
@@ -219,8 +229,8 @@ def test_a_process_carries_its_own_part_to_a_temperature_where_it_is_unknown() -
     values = np.array([level[c.process] + 2.0 * np.log(c.voltage) + 0.01 * c.temperature for c in corners])
     use = np.arange(len(corners)) < len(others) + 1
     draw = Draw(0.4, 0.0, 0.0, 2.0, 60.0, 0.7, trend=0, nugget=1e-6, named=True)
-    together = kriging(corners, len(corners) - 1, use, draw).weights @ values[use]
-    alone = kriging(corners, len(corners) - 1, use, replace(draw, additive=0.98, effects=(0.3, 0.3, 0.4))).weights @ values[use]
+    together = krige(corners, draw, use)[0] @ values[use]
+    alone = krige(corners, replace(draw, additive=0.98, effects=(0.3, 0.3, 0.4)), use)[0] @ values[use]
     assert abs(alone - values[-1]) < 0.3 * abs(together - values[-1])
 
 

@@ -19,11 +19,9 @@ from eda_plugin.domain import Corner, process_axes
 
 __all__ = [
     "NEAR_DEGREES",
-    "CornerWeights",
     "Draw",
     "corner_coordinates",
     "draw_weights",
-    "held_out",
     "interpolation_weights",
     "kriging",
     "matern",
@@ -65,14 +63,6 @@ class Draw:
     own: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class CornerWeights:
-    """``weights`` (A,) over the anchors, and ``sd``: the kriging standard deviation in units of the process's own."""
-
-    weights: Array
-    sd: float
-
-
 def _processes(corners: Sequence[Corner], named: bool = False) -> Array:
     """(n, q) process coordinates: device speeds where the names say them, else, or if ``named``, one column a name."""
     axes = [process_axes(corner.process) for corner in corners]
@@ -108,38 +98,46 @@ LEAST = 1e-10
 """Of the nugget: two corners that nothing tells apart make the matrix singular."""
 
 
-def kriging(corners: Sequence[Corner], target: int, use: Mask, draw: Draw, latent: Array | None = None) -> CornerWeights:
-    """Universal kriging weights (Cressie 1993, section 3.4) of corner ``target`` from the corners in ``use`` (boolean, n).
+def kriging(corners: Sequence[Corner], targets: Sequence[int], uses: Mask, draw: Draw, latent: Array | None = None) -> tuple[Array, Array]:
+    """Universal kriging (Cressie 1993, section 3.4) of each of the k corners ``targets`` from those in its row of ``uses`` (k, n).
 
     ``latent`` (n, r): measured coordinates of all corners, such as the scores of their known delays, used where ``draw.latent`` is not 0.
-    Returns weights over the corners in ``use``.
+    Returns weights (k, n), 0 for a corner that is not used, and kriging standard deviations (k,) in units of the process's own.
     """
     coordinates, trend = corner_coordinates(corners, draw, latent)
+    place = np.asarray(targets)
     degrees = np.array([corner.temperature for corner in corners])
-    near = use & (np.abs(degrees - degrees[target]) <= draw.apart)
+    near = uses & (np.abs(degrees - degrees[place, None]) <= draw.apart)
     if draw.own:
-        near &= np.array([corner.process == corners[target].process for corner in corners])
-    inside = near if near.sum() >= 3 else use
-    known = np.flatnonzero(inside)
+        process = np.array([corner.process for corner in corners])
+        near &= process == process[place, None]
+    known = np.where(near.sum(axis=1, keepdims=True) >= 3, near, uses)
     covariance = matern(coordinates)
     if draw.additive > 0:
         alone = [matern(coordinates[:, columns]) for columns in ([0], [1], slice(2, 2 + _processes(corners, draw.named).shape[1]))]
         covariance *= 1 - draw.additive
         covariance += draw.additive * sum(share * each for share, each in zip(draw.effects, alone, strict=True))
-    F, f = trend[known], trend[target]
-    while F.shape[1] > 1 and (len(known) <= F.shape[1] or np.linalg.matrix_rank(F) < F.shape[1]):
-        F, f = F[:, :-1], f[:-1]
-    K = covariance[np.ix_(known, known)] + max(draw.nugget, LEAST) * np.eye(len(known))
-    k = covariance[known, target]
-    left = np.linalg.solve(K, np.column_stack([F, k]))
-    Ki_F, Ki_k = left[:, :-1], left[:, -1]
-    M = F.T @ Ki_F + 1e-10 * np.eye(F.shape[1])
-    misfit = f - F.T @ Ki_k
-    slack = np.linalg.solve(M, misfit)
-    variance = 1.0 + draw.nugget - k @ Ki_k + misfit @ slack
-    weights = np.zeros(len(corners))
-    weights[known] = Ki_k + Ki_F @ slack
-    return CornerWeights(weights[use], float(np.sqrt(max(variance, 1e-12))))
+    F = trend * known[:, :, None]
+    sound = np.arange(trend.shape[1]) < _terms(F, known.sum(axis=1))[:, None]
+    F, f = F * sound[:, None], trend[place] * sound
+    # All in matrices of one size: a corner that is not known is one that nothing goes with, and a trend that is not sound is 0.
+    K = covariance * (known[:, :, None] & known[:, None]) + np.eye(len(corners)) * np.where(known, max(draw.nugget, LEAST), 1.0)[:, None]
+    k = covariance[place] * known
+    left = np.linalg.solve(K, np.concatenate([F, k[:, :, None]], axis=2))
+    Ki_F, Ki_k = left[:, :, :-1], left[:, :, -1]
+    M = F.swapaxes(1, 2) @ Ki_F + 1e-10 * np.eye(F.shape[2])
+    misfit = f - np.einsum("knt,kn->kt", F, Ki_k)
+    slack = np.linalg.solve(M, misfit[:, :, None])[:, :, 0]
+    variance = 1.0 + draw.nugget - (k * Ki_k).sum(axis=1) + (misfit * slack).sum(axis=1)
+    return Ki_k + np.einsum("knt,kt->kn", Ki_F, slack), np.sqrt(np.maximum(variance, 1e-12))
+
+
+def _terms(F: Array, count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(k,) how many of the first terms of the trends F (k, n, t) their ``count`` (k,) of known corners tell apart; one at least."""
+    terms = np.ones(len(F), dtype=np.int64)
+    for number in range(2, F.shape[2] + 1):
+        terms[(count > number) & (np.linalg.matrix_rank(F[:, :, :number]) == number)] = number
+    return terms
 
 
 def draw_weights(count: int, seed: int, latent: bool, additive: bool = False) -> list[Draw]:
@@ -262,9 +260,3 @@ def process_weights(corners: Sequence[Corner], target: int, use: Mask) -> Array 
     slopes = np.linalg.solve(spread, apart.T)
     weights = np.where(own, 1.0 / own.sum(), 0.0) + (place[target] - place[known][own].mean(axis=0)) @ slopes
     return np.asarray(weights, dtype=np.float64)
-
-
-def held_out(values: Array, weights: Sequence[Array]) -> Array:
-    """Predict each anchor from the others. ``values`` (m, A), ``weights`` A vectors of A - 1 weights. Returns (m, A)."""
-    A = values.shape[1]
-    return np.stack([np.delete(values, a, axis=1) @ weights[a] for a in range(A)], axis=1)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from eda_plugin.models.corner import (
     Draw,
     draw_weights,
-    held_out,
     interpolation_weights,
     kriging,
     nearest_weights,
@@ -92,12 +91,13 @@ class Manner:
 
 @dataclass(frozen=True, eq=False)
 class Kriged:
-    """One draw's weights, whatever the values are: for each anchor held out ``each``, for the target ``own`` (A,); ``sds`` and ``sd``."""
+    """One draw's weights over the anchors, whatever the values are: ``each`` (A, A) for each anchor held out, a column an anchor, for the
+    target ``own`` (A,); kriging standard deviations ``sds`` (A,) and ``sd``."""
 
     draw: Draw
-    each: list[Array]
+    each: Array
     own: Array
-    sds: list[float]
+    sds: Array
     sd: float
 
 
@@ -109,11 +109,11 @@ def kriged(frame: Frame, manner: Manner, *, seed: int, latent: Array | None, tol
     draws = draw_weights(DRAWS, seed, latent is not None, manner.additive)
     if manner.own and sum(corner.process == frame.corners[A].process for corner in frame.corners[:A]) >= OWN_CORNERS:
         draws += [replace(draw, own=True) for draw in draws[:OWN_DRAWS]]
+    uses = np.stack([*frame.others, frame.everyone])
     found = []
     for draw in draws:
-        others = [kriging(frame.corners, a, frame.others[a], draw, latent) for a in range(A)]
-        here = kriging(frame.corners, A, frame.everyone, draw, latent)
-        found.append(Kriged(draw, frame.left_out([w.weights for w in others]), here.weights, [w.sd for w in others], here.sd))
+        weights, sd = kriging(frame.corners, range(A + 1), uses, draw, latent)
+        found.append(Kriged(draw, weights[:A, :A].T, weights[A, :A], sd[:A], float(sd[A])))
         told()
     return found
 
@@ -159,13 +159,11 @@ class _Judged:
     weight: Array
     forward: dict[str, Array]
 
-    def candidate(
-        self, name: str, domain: Domain, each: list[Array], own: Array, sd: float = 1.0, sds: Sequence[float] | None = None
-    ) -> _Candidate:
+    def candidate(self, name: str, domain: Domain, each: Array, own: Array, sd: float = 1.0, sds: Array | None = None) -> _Candidate:
         size = np.maximum(np.abs(self.shown), self.limit)
-        error = np.abs(domain.backward(held_out(self.forward[domain.name], each)) - self.shown) / size
+        error = np.abs(domain.backward(self.forward[domain.name] @ each) - self.shown) / size
         score = float(np.minimum(error, 1.0).mean(axis=0) @ self.weight)
-        return _Candidate(score, name, domain, each, own, sd, [1.0] * len(each) if sds is None else sds)
+        return _Candidate(score, name, domain, each, own, sd, np.ones(len(each)) if sds is None else sds)
 
 
 def _plain(frame: Frame, judged: _Judged, only: str | None) -> list[_Candidate]:
@@ -206,15 +204,15 @@ def _relatives(frame: Frame, judged: _Judged, manner: Manner) -> list[_Candidate
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """One set of weights: for the target ``own`` (A,), for each anchor held out ``each``; ``sd`` and ``sds`` by kriging."""
+    """One set of weights, as in ``Kriged``; what is not kriged has deviations of 1."""
 
     score: float
     name: str
     domain: Domain
-    each: list[Array]
+    each: Array
     own: Array
     sd: float
-    sds: Sequence[float]
+    sds: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,8 +251,8 @@ def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> Expert:
     T = domain.forward(Z)
     room = np.inf if domain == PLAIN else ROOM
     mean = _within(T @ np.mean([c.own for c in kept], axis=0), T, room)
-    hidden = _within(held_out(T, [np.mean(each, axis=0) for each in zip(*(c.each for c in kept), strict=True)]), T, room)
-    widen = np.mean([[c.sd / max(sd, 1e-9) for sd in c.sds] for c in kept], axis=0)
+    hidden = _within(T @ np.mean([c.each for c in kept], axis=0), T, room)
+    widen = np.mean([c.sd / np.maximum(c.sds, 1e-9) for c in kept], axis=0)
     return Expert(name, domain.backward(mean), domain.backward(hidden), widen)
 
 

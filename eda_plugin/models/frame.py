@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eda_plugin.domain import Corner
 from eda_plugin.models.corner import nearest_weights, slope_weights
 
-__all__ = ["Frame", "frame_of", "spread"]
+__all__ = ["Frame", "frame_of"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -32,10 +32,13 @@ class Frame:
     families: list[Array | None]
     weight: Array
 
-    def left_out(self, found: Sequence[Array | None]) -> list[Array]:
-        """Each anchor's weights over all others; where there are none, the nearest corner's."""
-        full = [nearest_weights(self.corners, a, self.others[a]) if w is None else w for a, w in enumerate(found)]
-        return [spread(w, self.others[a], a) for a, w in enumerate(full)]
+    def left_out(self, found: Sequence[Array | None]) -> Array:
+        """(A, A) weights over all anchors of each one held out, a column an anchor, from those over ``others``; where there are none, the
+        nearest corner's."""
+        weights = np.zeros((len(found), len(found)))
+        for a, own in enumerate(found):
+            weights[self.others[a][:-1], a] = nearest_weights(self.corners, a, self.others[a]) if own is None else own
+        return weights
 
 
 def frame_of(corners: Sequence[Corner], target: Corner) -> Frame:
@@ -50,13 +53,6 @@ def frame_of(corners: Sequence[Corner], target: Corner) -> Frame:
     if along is not None and sum(w is not None for w in families) >= 2:  # the target has a family: anchors that keep theirs tell of it
         weight = np.where([w is not None for w in families], weight, 0.1 * weight)
     return Frame(everyone, use_all, others, along, families, weight / weight.sum())
-
-
-def spread(weights: Array, use: Mask, a: int) -> Array:
-    """Weights over the corners in ``use`` as weights over all anchors but ``a``."""
-    full = np.zeros(len(use))
-    full[use] = weights
-    return np.delete(full[:-1], a)
 
 
 def _apart(corners: Sequence[Corner]) -> Array:

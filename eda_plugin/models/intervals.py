@@ -52,11 +52,13 @@ class Factors:
         return Factors(self.edges, self.value * factor)
 
     def at_least(self, error: Array, scale: Array, coverage: float) -> Factors:
-        """All factors larger by one share, if errors (n,) of another kind, too few for factors of their own, would not be covered so."""
+        """All factors larger by one share, if errors (n,) of another kind, too few for factors of their own, would not be covered so; the
+        fewer, the less they count against the errors that the factors are of."""
         if not len(error):
             return self
         own = conformal(error, scale, np.zeros(len(error), dtype=np.int64), 1, coverage, classes=1).value[0, 0]
-        return self.wider(max(1.0, own / float(np.median(self.value))))
+        lacking = max(1.0, own / float(np.median(self.value)))
+        return self.wider(lacking ** (len(error) / (len(error) + ENOUGH)))
 
 
 def error_features(points: PointTable, columns: Index, fit: FewShot, at_known: bool = False) -> Array:

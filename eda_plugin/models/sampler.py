@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +69,6 @@ class TableSampler:
     @classmethod
     def of_zero_shot(cls, library: Library, points: PointTable, half: Array, settings: FillSettings) -> TableSampler:
         """Sampler of a ``library`` filled without simulations: normal errors, correlated by distance in the grid. ``half`` (M,) SI."""
-        from scipy.stats import norm
-
         families = []
         shapes, inverse = np.unique(points.shape, axis=0, return_inverse=True)
         for number, shape in enumerate(shapes):
@@ -80,7 +79,7 @@ class TableSampler:
             kind = np.zeros(len(tables), dtype=np.int64)
             form = tuple(int(n) for n in shape)
             model = ResidualModel(form, {0: factor}, None, None, DiffusionSettings(), None)
-            sigma = half[flat] / float(norm.ppf(0.5 + settings.interval / 2))
+            sigma = half[flat] / NormalDist().inv_cdf(0.5 + settings.interval / 2)
             place = points.flat[flat]
             names = _names(library, points.rows[tables])
             fixed = library.origin[place] == Origin.MEASURED

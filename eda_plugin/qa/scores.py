@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from eda_plugin.data.dataset import reveal
@@ -67,9 +68,7 @@ def rank_correlation(one: Sequence[float], two: Sequence[float]) -> float:
     a, b = np.asarray(one, dtype=np.float64), np.asarray(two, dtype=np.float64)
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(a, b).statistic)
+    return float(np.corrcoef(pd.Series(a).rank(), pd.Series(b).rank())[0, 1])
 
 
 def _wanted(view: View) -> Bools:

@@ -46,10 +46,11 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
     written = []
     with matplotlib.rc_context({"svg.hashsalt": "eda-plugin", "font.size": 10}):
         for name, plot in plots.items():
+            plot.tight_layout()  # once: savefig's own tight box would lay each out again for either format
             for end, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
                 path = folder / f"{name}{end}"
                 with replace_atomically(path) as part:
-                    plot.savefig(part, format=end[1:], metadata=metadata, bbox_inches="tight", dpi=160)
+                    plot.savefig(part, format=end[1:], metadata=metadata, dpi=160)
                 written.append(path)
     return written
 
@@ -117,7 +118,6 @@ def _curve(curve: Curve) -> Figure:
         axes.set_xlabel(f"{curve.x_name}, {curve.x_unit}", fontsize=8)
     panels[0].legend(fontsize=6)
     plot.suptitle(f"{curve.title}, {curve.unit}", fontsize=9)
-    plot.tight_layout()
     return plot
 
 
