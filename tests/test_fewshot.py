@@ -146,7 +146,7 @@ def test_an_anchor_teaches_what_few_simulations_cannot(case: tuple[PointTable, F
     few = known[:: max(len(known) // 45, 1)]
     gp, columns, where = GPSettings(steps=60), np.arange(points.anchors.shape[1]), np.arange(len(points))
     cast = Cast(points, tuple(ANCHORS[:6]), few, FLOOR, np.array([0]), 0, gp, "process", None, "cpu")
-    taught = learn_from(cast, 2, points.anchors[:, 0], NullProgress())
+    taught = learn_from(cast, 2, points.anchors[:, 0], NullProgress()).fit.hyper
     assert taught is not None
 
     def one(hyper: Hyper | None, **more: object) -> FewShot:
@@ -166,7 +166,7 @@ def test_an_anchor_teaches_what_few_simulations_cannot(case: tuple[PointTable, F
         return float(np.abs(fit.left_out / truth[few]).mean() / errors)
 
     assert honest(by_heart) < 0.8 < honest(mine) < 2.5
-    assert learn_from(replace(cast, known=few[:10]), 2, points.anchors[:, 0], NullProgress()) is None
+    assert learn_from(replace(cast, known=few[:10]), 2, points.anchors[:, 0], NullProgress()).fit.hyper is None
 
 
 def test_few_points_leave_the_ridge_alone(case: tuple[PointTable, Floats, Index]) -> None:

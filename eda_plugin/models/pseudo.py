@@ -71,15 +71,19 @@ class Cast:
     device: str
 
 
-def _fit(
-    cast: Cast, stand_in: int, zero: Array, where: Index, taught: tuple[Index, Array] | None = None, stage: Stage | None = None
-) -> FewShot:
-    """Anchor ``stand_in`` from the others, with simulations at the same points as the target's, but those outside its own axes."""
+def rehearse(cast: Cast, stand_in: int, zero: Array, *, taught: tuple[Index, Array] | None = None, stage: Stage | None = None) -> Rehearsal:
+    """Fit anchor ``stand_in`` from the others, with simulations at the same points as the target's.
+
+    ``zero`` (M,): its prediction from the others without simulations. Points outside its own axes are extrapolated, so neither known nor
+    judged. ``taught``, ``stage``: see ``fit_few_shot``.
+    """
     points, truth = cast.points, cast.points.anchors[:, stand_in]
     own = cast.known[points.beyond[cast.known, stand_in] <= 0]
-    return fit_few_shot(
+    columns = np.delete(np.arange(points.anchors.shape[1]), stand_in)
+    where = points.of_tables(cast.tables)
+    fit = fit_few_shot(
         points,
-        np.delete(np.arange(points.anchors.shape[1]), stand_in),
+        columns,
         zero,
         own,
         truth[own],
@@ -93,34 +97,19 @@ def _fit(
         device=cast.device,
         stage=stage,
     )
-
-
-def rehearse(cast: Cast, stand_in: int, zero: Array) -> Rehearsal:
-    """Fit anchor ``stand_in`` from the others, with simulations at the same points as the target's.
-
-    ``zero`` (M,): its prediction from the others without simulations. Points outside its own axes are extrapolated, so neither known nor
-    judged.
-    """
-    points = cast.points
-    where = points.of_tables(cast.tables)
-    fit = _fit(cast, stand_in, zero, where)
     sound = points.beyond[where, stand_in] <= 0
-    error = np.where(sound, (points.anchors[where, stand_in] - fit.mean) / fit.unit[where], np.nan)
+    error = np.where(sound, (truth[where] - fit.mean) / fit.unit[where], np.nan)
     error[np.isin(where, fit.known)] = np.nan
-    columns = np.delete(np.arange(points.anchors.shape[1]), stand_in)
     return Rehearsal(cast.corners[stand_in], columns, cast.tables, fit, error)
 
 
-def learn_from(cast: Cast, stand_in: int, zero: Array, stage: Stage) -> Hyper | None:
-    """Hyper-parameters of the process as anchor ``stand_in`` teaches them, whose values are known at far more points than are simulated.
-
-    ``zero`` (M,): its prediction from the others without simulations. ``None`` where it gets no process. ``stage`` is told each step.
-    """
+def learn_from(cast: Cast, stand_in: int, zero: Array, stage: Stage) -> Rehearsal:
+    """The rehearsal of anchor ``stand_in`` whose process learns its hyper-parameters, ``fit.hyper``, from the anchor's values, which are
+    known at far more points than are simulated. ``zero`` (M,) as in ``rehearse``; ``stage`` is told each step."""
     sound = np.flatnonzero(cast.points.beyond[:, stand_in] <= 0)
     at = np.sort(np.random.default_rng(cast.seed).permutation(sound)[:TAUGHT])
     alone = replace(cast, settings=replace(cast.settings, subset=SUBSET), hyper=None)
-    # What is predicted does not count: one point.
-    return _fit(alone, stand_in, zero, at[:1], (at, cast.points.anchors[at, stand_in]), stage).hyper
+    return rehearse(alone, stand_in, zero, taught=(at, cast.points.anchors[at, stand_in]), stage=stage)
 
 
 def rehearse_all(cast: Cast, chosen: Sequence[int], zero_held: Array, done: Callable[[], None]) -> list[Rehearsal]:

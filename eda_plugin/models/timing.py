@@ -87,11 +87,8 @@ def fit_timing(
     chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
     cast = Cast(points, tuple(corners), known, floor, tables, settings.seed, gp, layer, None, settings.device)
     with progress.stage("fitting delay and transition", steps if layer == "process" else None) as stage:
-        hyper = (
-            learn_from(cast, chosen[0], zero.held_out[:, chosen[0]], stage)
-            if layer == "process" and chosen and len(known) < CALIBRATE
-            else None
-        )
+        teachers = chosen[:1] if layer == "process" and len(known) < CALIBRATE else []
+        rehearsals = [learn_from(cast, number, zero.held_out[:, number], stage) for number in teachers]
         fit = fit_few_shot(
             points,
             columns,
@@ -104,13 +101,13 @@ def fit_timing(
             settings=gp,
             layer=layer,
             networks=networks,
-            hyper=hyper,
+            hyper=rehearsals[0].fit.hyper if rehearsals else None,
             device=settings.device,
             stage=stage,
         )
-    cast = replace(cast, hyper=fit.hyper)
-    with progress.stage("rehearsing on anchors", len(chosen)) as stage:
-        rehearsals = rehearse_all(cast, chosen, zero.held_out, stage.advance)
+    cast, rest = replace(cast, hyper=fit.hyper), chosen[len(rehearsals) :]
+    with progress.stage("rehearsing on anchors", len(rest)) as stage:
+        rehearsals += rehearse_all(cast, rest, zero.held_out, stage.advance)
     kinds = int(points.kind.max()) + 1
     with progress.stage("calibrating intervals"):
         scale, scale_known, rehearsed = scales(points, fit, rehearsals, settings.seed)
