@@ -13,7 +13,8 @@ from eda_plugin.domain import Corner
 from eda_plugin.models import experts
 from eda_plugin.models.experts import PLAIN, Domain, Manner
 from eda_plugin.models.frame import frame_of
-from eda_plugin.models.law import common_part, fit_law
+from eda_plugin.models.law import LEAKAGE, PHYSICS, common_part, fit_law
+from eda_plugin.models.others import LEAKING
 from eda_plugin.models.zeroshot import fit_zero_shot
 
 Floats = NDArray[np.float64]
@@ -21,6 +22,7 @@ FEW = [Corner("ss", 1.4, 100), Corner("ss", 1.6, -40), Corner("ff", 1.65, 100), 
 MANY = [Corner(p, v, t) for p, v, t in product(("ss", "ff"), (1.4, 1.6, 1.8, 2.0), (-40, 25, 100))]
 TARGETS = [Corner("ss", 1.45, -40), Corner("ff", 1.95, 100), Corner("tt", 1.8, 100)]
 MANNER = Manner((PLAIN, Domain("log")), 0.1)
+LAWFUL = replace(MANNER, law=PHYSICS)
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +48,38 @@ def test_a_law_of_its_form_comes_back(known: list[Corner], most: float) -> None:
         assert abs(found[-1] - level[-1]) < most
         assert abs(found[-1] - level[-1]) < 3 * sd[-1]
         np.testing.assert_allclose(found[:-1], level[:-1], atol=0.005)
+
+
+def leaking(corners: list[Corner], barrier: float = 0.68, tunnel: float = -2.0) -> Floats:
+    """Log leakage: a current below the threshold and one that tunnels, which hardly knows of temperature and process."""
+    speed = np.array([{"ss": -1.0, "tt": 0.0, "ff": 1.0}[c.process] for c in corners])
+    volts, heat = np.array([c.voltage for c in corners]), np.array([c.temperature for c in corners]) + 273.15
+    weak = barrier / 0.02569 - (barrier - 0.05 * (volts - 1.65) - 0.04 * speed) / (8.617e-5 * heat)
+    return np.asarray(np.logaddexp(weak, tunnel + 10.0 * (volts / 1.65 - 1.0)))
+
+
+@pytest.mark.parametrize(("known", "most"), [(FEW, 0.5), (MANY, 0.1)])
+def test_two_currents_that_leak_come_back(known: list[Corner], most: float) -> None:
+    for target in [Corner("ss", 1.45, -40), Corner("ff", 1.95, 100), Corner("ss", 1.6, 25)]:
+        corners = [*known, target]
+        use = np.arange(len(corners)) < len(known)
+        level = leaking(corners)
+        found, sd = fit_law(np.where(use, level, 0.0), corners, use, LEAKAGE)
+        assert abs(found[-1] - level[-1]) < min(most, 3 * sd[-1])
+
+
+def test_leakage_from_few_corners_is_of_the_right_magnitude() -> None:
+    """Tunnelling when cold, weak inversion when hot, in shares of its own for each state: kriging alone goes wrong by decades."""
+    rng = np.random.default_rng(1)
+    shares, size = rng.normal(-2.0, 0.5, 60), np.exp(rng.normal(0, 0.5, 60))
+    corners = [*FEW, Corner("ss", 1.3, -40)]
+    values = np.array([factor * np.exp(leaking(corners, tunnel=share)) for share, factor in zip(shares, size, strict=True)])
+    table = np.arange(60)
+    found = fit_zero_shot(values[:, :-1], table, FEW, corners[-1], LEAKING, seed=0)
+    alone = fit_zero_shot(values[:, :-1], table, FEW, corners[-1], replace(LEAKING, law=None, decades=False), seed=0)
+    wrong = [float(np.abs(np.log(one.mean / values[:, -1])).mean()) for one in (found, alone)]
+    assert wrong[0] < 0.7 < 2.0 < wrong[1]
+    assert (np.abs(found.mean - values[:, -1]) <= found.half(table, 0.9)).mean() > 0.8
 
 
 def test_it_is_less_sure_further_away() -> None:
@@ -81,8 +115,8 @@ def test_kriging_after_the_law_is_better_from_few_corners() -> None:
     lawful: list[float] = []
     for target in TARGETS:
         values = np.stack([np.exp(truth([*FEW, target], a)) for a in alpha]) * size[:, None] * 1e-10
-        for errors, given in ((plain, None), (lawful, kind)):
-            found = fit_zero_shot(values[:, :-1], table, FEW, target, MANNER, seed=0, kind=given)
+        for errors, manner in ((plain, MANNER), (lawful, LAWFUL)):
+            found = fit_zero_shot(values[:, :-1], table, FEW, target, manner, seed=0, kind=kind)
             errors.append(float(np.abs(found.mean / values[:, -1] - 1).mean()))
     assert np.mean(lawful) < 0.7 * np.mean(plain)
 
@@ -91,7 +125,7 @@ def test_intervals_widen_by_what_the_law_does_not_know() -> None:
     rng = np.random.default_rng(1)
     size, kind, table = np.exp(rng.normal(0, 0.5, 200)), np.arange(200) % 2, np.arange(200) // 25
     values = np.exp(truth(FEW))[None] * size[:, None] * 1e-10
-    near, far = (fit_zero_shot(values, table, FEW, target, MANNER, seed=0, kind=kind) for target in (TARGETS[0], Corner("ss", 1.2, -40)))
+    near, far = (fit_zero_shot(values, table, FEW, target, LAWFUL, seed=0, kind=kind) for target in (TARGETS[0], Corner("ss", 1.2, -40)))
     assert np.all(far.unsure > 2 * near.unsure)
     alone = replace(far, unsure=0.0)
     assert (far.half(table, 0.9) >= 1.64 * far.unsure * far.mean).all()

@@ -17,6 +17,7 @@ from eda_plugin.models.corner import (
     process_weights,
 )
 from eda_plugin.models.frame import Frame
+from eda_plugin.models.law import Prior
 
 __all__ = [
     "OWN_FAMILY",
@@ -44,6 +45,8 @@ OWN_CORNERS = 4
 OWN_FAMILY, OWN_PROCESS = "own family", "own process"
 ROOM = 1.4
 """How far outside the anchors' range, as a natural logarithm, the logarithmic domains may extrapolate."""
+DECADES = 5.0
+"""Logarithm of a ratio from which on one is as wrong as any other."""
 SAMPLE = 3000
 """Values of a group on which draws are scored."""
 
@@ -73,20 +76,29 @@ class Manner:
     """What a group of quantities is like.
 
     ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``additive``: currents, to which supply,
-    temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``averaged``: positive
-    values, for which kriging and the expert of the target's own family are averaged where both are there. ``own_process``: what the error
-    of the expert counts that follows the target's process to a temperature where that has no corner; few anchors are alone like that when
-    they are held out, so this error says too much. ``least``: factor by which the
-    target may be more certain than anchors held out.
+    temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``least``: factor by which
+    the target may be more certain than anchors held out. ``law``: of what all values have in common. ``decades``: values differ by orders
+    of magnitude, so errors are logarithms of ratios (as shares, whatever is far too large is alike), and only the rest of the law is kriged.
     """
 
     domains: tuple[Domain, ...]
     floor: float
     additive: bool = False
     own: bool = False
-    averaged: bool = False
-    own_process: float = 1.0
     least: float = 0.5
+    law: Prior | None = None
+    decades: bool = False
+
+    def errors(self, predicted: Array, true: Array, limit: float) -> Array:
+        """Errors; those of values below ``limit`` count as of that size."""
+        if self.decades:
+            return np.abs(np.log(np.maximum(predicted, limit) / np.maximum(true, limit)))
+        return np.asarray(np.abs(predicted - true) / np.maximum(np.abs(true), limit), dtype=np.float64)
+
+    @property
+    def most(self) -> float:
+        """Of an error that counts."""
+        return DECADES if self.decades else 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +149,9 @@ def experts_of(
     A = Z.shape[1]
     sample = np.random.default_rng(seed).permutation(len(Z))[:SAMPLE]
     limit = manner.floor * float(np.median(np.abs(Z[sample])))
-    judged = _Judged(Z[sample], limit, frame.weight, {domain.name: domain.forward(Z[sample]) for domain in (PLAIN, *manner.domains)})
+    judged = _Judged(
+        Z[sample], limit, manner, frame.weight, {domain.name: domain.forward(Z[sample]) for domain in (PLAIN, *manner.domains)}
+    )
     candidates = _plain(frame, judged, only)
     if A > 2 and only in (None, "kriging"):
         candidates += _krigings(draws, judged, manner, told)
@@ -156,13 +170,13 @@ class _Judged:
 
     shown: Array
     limit: float
+    manner: Manner
     weight: Array
     forward: dict[str, Array]
 
     def candidate(self, name: str, domain: Domain, each: Array, own: Array, sd: float = 1.0, sds: Array | None = None) -> _Candidate:
-        size = np.maximum(np.abs(self.shown), self.limit)
-        error = np.abs(domain.backward(self.forward[domain.name] @ each) - self.shown) / size
-        score = float(np.minimum(error, 1.0).mean(axis=0) @ self.weight)
+        error = self.manner.errors(domain.backward(self.forward[domain.name] @ each), self.shown, self.limit)
+        score = float(np.minimum(error, self.manner.most).mean(axis=0) @ self.weight)
         return _Candidate(score, name, domain, each, own, sd, np.ones(len(each)) if sds is None else sds)
 
 

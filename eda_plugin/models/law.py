@@ -1,9 +1,15 @@
-"""How the delays of a library follow process, voltage and temperature at large: one law of few parameters, with what physics says of them.
+"""How delays, and how leakage, follow process, voltage and temperature at large: laws of few parameters, with what physics says of them.
 
 A gate's delay is charge over drive current, and the current of a transistor follows the alpha-power law (Sakurai and Newton, JSSC 1990):
 delay ~ V^v / (V - Vt)^alpha x (T / 298 K)^m, the threshold Vt falling with temperature and with the process's speed, every process with a
 factor of its own. Near the threshold the overdrive passes into the exponential of weak inversion, as in the EKV model (Enz, Krummenacher,
-Vittoz, 1995). Five corners don't tell ten parameters, so each has a prior; what the law doesn't explain is a Gaussian process over the
+Vittoz, 1995).
+
+What leaks is the sum of two currents (Roy, Mukhopadhyay, Mahmoodi-Meimand, Proc. IEEE 91, 2003): below the threshold, exp(-(E - d V) / kT)
+with a barrier that the process moves, and where the drain's field tunnels, exp(b V), which hardly knows of temperature and process. When
+cold the second is what is left, so corners that are cold tell little of those that are hot, and a law of one current goes wrong by decades.
+
+Five corners don't tell ten parameters, so each has a prior; what the law doesn't explain is a Gaussian process over the
 corners. Both are fitted together: maximum a posteriori by Levenberg-Marquardt, uncertainty by Laplace's approximation.
 """
 
@@ -19,30 +25,50 @@ from eda_plugin.domain import Corner, process_axes
 from eda_plugin.models.corner import matern
 from eda_plugin.units import KELVIN
 
-__all__ = ["PHYSICS", "Common", "LawPrior", "common_part", "fit_law"]
+__all__ = ["LEAKAGE", "PHYSICS", "Common", "LawPrior", "LeakagePrior", "Prior", "common_part", "fit_law"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ROOM = 25.0 + KELVIN
-LEVEL = 4.0
-"""Prior variance of the level that all corners share."""
+VOLTS_A_KELVIN = 8.617e-5
+"""Boltzmann's constant over the electron's charge."""
 NOISE = 1e-6
 STEPS = 40
-SHOWN = 0.08
-"""Values below this share of their magnitude at any corner say nothing of the law: there, what crosses zero counts."""
 
 
 @dataclass(frozen=True)
-class LawPrior:
-    """Mean and standard deviation of each parameter.
+class Prior:
+    """What is known of a law before any number, each parameter by mean and standard deviation.
+
+    ``misfit``: standard deviation of the logarithm that the law leaves unexplained, and ``reach``: over which it is alike, in logarithms,
+    100 K and processes. ``level``: variance of the level that all corners share. ``shown``: values below this share of their magnitude at
+    any corner say nothing of the law.
+    """
+
+    misfit: float
+    reach: tuple[float, float, float]
+    level: float
+    shown: float
+
+    def at(self, corners: Sequence[Corner], use: Mask) -> _Law:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class LawPrior(Prior):
+    """Of delays.
 
     ``threshold``: Vt at 25 degrees, and ``per_degrees``: its fall over 100 K, as shares of the anchors' median supply; ``alpha``: log of
     the exponent; ``heat``: the exponent of temperature; ``weak``: log of the width of weak inversion at 25 degrees, V; ``supply``: the
     exponent of the supply; ``speed`` and ``shift``: what a process adds to the log of the current, and takes from the threshold (share), at
-    a speed of one; ``misfit``: standard deviation of the logarithm that the law leaves unexplained, and ``reach``: over which it is alike,
-    in log delay, 100 K and processes.
+    a speed of one. Small values are left out: there, what crosses zero counts.
     """
+
+    misfit: float = 0.015
+    reach: tuple[float, float, float] = (1.0, 1.0, 1.5)
+    level: float = 4.0
+    shown: float = 0.08
 
     threshold: tuple[float, float] = (0.5, 0.08)
     per_degrees: tuple[float, float] = (0.055, 0.02)
@@ -52,11 +78,36 @@ class LawPrior:
     supply: tuple[float, float] = (1.0, 0.15)
     speed: tuple[float, float] = (0.25, 0.08)
     shift: tuple[float, float] = (0.03, 0.02)
-    misfit: float = 0.015
-    reach: tuple[float, float, float] = (1.0, 1.0, 1.5)
+
+    def at(self, corners: Sequence[Corner], use: Mask) -> _Law:
+        return _DelayLaw(corners, use, self)
 
 
-PHYSICS = LawPrior()
+@dataclass(frozen=True)
+class LeakagePrior(Prior):
+    """Of leakage.
+
+    ``barrier`` at the median supply and ``dibl``: how much of the supply is taken from it, both in V over the slope factor n of weak
+    inversion; ``shift``: what a process takes from it at a speed of one, V. ``tunnel``: log of the tunnelling current over the other at 25
+    degrees and the median supply, ``field`` its slope over the relative supply, ``warm`` over 100 K.
+    """
+
+    misfit: float = 0.25
+    reach: tuple[float, float, float] = (3.0, 1.0, 1.5)
+    level: float = 100.0
+    shown: float = 0.0
+    barrier: tuple[float, float] = (0.6, 0.15)
+    dibl: tuple[float, float] = (0.07, 0.04)
+    shift: tuple[float, float] = (0.03, 0.03)
+    tunnel: tuple[float, float] = (-3.0, 4.0)
+    field: tuple[float, float] = (8.0, 4.0)
+    warm: tuple[float, float] = (0.3, 0.4)
+
+    def at(self, corners: Sequence[Corner], use: Mask) -> _Law:
+        return _LeakageLaw(corners, use, self)
+
+
+PHYSICS, LEAKAGE = LawPrior(), LeakagePrior()
 """From textbooks and the example library of a 22 nm process: no measured library stands behind it."""
 
 
@@ -74,7 +125,7 @@ class Common:
 
 
 def common_part(
-    Z: Array, kind: NDArray[np.int64], corners: Sequence[Corner], others: Sequence[Mask], prior: LawPrior = PHYSICS
+    Z: Array, kind: NDArray[np.int64], corners: Sequence[Corner], others: Sequence[Mask], prior: Prior = PHYSICS
 ) -> Common | None:
     """Predict the mean logarithm of ``Z`` (m, A), by ``kind`` (m,) 0 to K - 1, at the last of ``corners`` (A + 1).
 
@@ -82,7 +133,7 @@ def common_part(
     zero at all anchors.
     """
     A, kinds = Z.shape[1], int(kind.max()) + 1
-    sound = (SHOWN < Z).all(axis=1)
+    sound = (prior.shown < Z).all(axis=1)
     shown, left = np.zeros((kinds, A)), np.zeros((kinds, A))
     target, sd = np.zeros(kinds), np.zeros(kinds)
     everyone = np.arange(A + 1) < A
@@ -99,9 +150,9 @@ def common_part(
     return Common(shown, left, target, sd)
 
 
-def fit_law(level: Array, corners: Sequence[Corner], use: Mask, prior: LawPrior = PHYSICS) -> tuple[Array, Array]:
+def fit_law(level: Array, corners: Sequence[Corner], use: Mask, prior: Prior = PHYSICS) -> tuple[Array, Array]:
     """Predict ``level`` (n,), logarithms, at all ``corners`` from those in ``use`` (n,). Returns the prediction and its deviation (n,)."""
-    law = _Law(corners, use, prior)
+    law = prior.at(corners, use)
     known = np.flatnonzero(use)
     theta, damping = law.mean.copy(), 1e-3
 
@@ -134,24 +185,50 @@ def fit_law(level: Array, corners: Sequence[Corner], use: Mask, prior: LawPrior 
 
 
 class _Law:
-    """The law at some corners (n), and what is known of its p parameters before any number: ``mean`` and ``sd`` (p,)."""
+    """A law at some corners (n), and what is known of its p parameters before any number: ``mean`` and ``sd`` (p,)."""
 
-    def __init__(self, corners: Sequence[Corner], use: Mask, prior: LawPrior) -> None:
+    mean: Array
+    sd: Array
+
+    def __init__(self, corners: Sequence[Corner], use: Mask, prior: Prior) -> None:
         self.volts = np.array([corner.voltage for corner in corners])
         self.kelvin = np.array([corner.temperature for corner in corners]) + KELVIN
         self.typical = float(np.median(self.volts[use]))
         names = sorted({corner.process for corner in corners})
         self.of_process = np.array([[float(corner.process == name) for name in names] for corner in corners])
-        speeds = np.array([np.mean(process_axes(name) or (0.0, 0.0)) for name in names])
-        single = (prior.threshold, prior.per_degrees, prior.alpha, prior.heat, prior.weak, prior.supply)
-        mean, sd = np.array(single).T
-        many = np.ones(len(names))
-        self.mean = np.concatenate([mean, prior.speed[0] * speeds, prior.shift[0] * speeds])
-        self.sd = np.concatenate([sd, prior.speed[1] * many, prior.shift[1] * many])
+        self.speeds = np.array([np.mean(process_axes(name) or (0.0, 0.0)) for name in names])
         self.prior = prior
 
     def value(self, theta: Array) -> Array:
-        """(n,) log delay."""
+        """(n,) logarithms."""
+        raise NotImplementedError
+
+    def linear(self, theta: Array, known: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
+        """Value (n,), slopes (n, p), precision of the misfit at the ``known`` corners, and its covariance at all (n, n)."""
+        value = self.value(theta)
+        step = 1e-4 * self.sd
+        J = np.stack([(self.value(theta + step[i] * np.eye(len(theta))[i]) - value) / step[i] for i in range(len(theta))], axis=1)
+        size, heat, process = (
+            value[:, None] / self.prior.reach[0],
+            self.kelvin[:, None] / 100.0 / self.prior.reach[1],
+            self.of_process / self.prior.reach[2],
+        )
+        parts = matern(size) + matern(heat) + matern(np.concatenate([size, heat, process], axis=1))
+        K = self.prior.level + self.prior.misfit**2 / 3.0 * parts
+        precision = np.asarray(np.linalg.inv(K[np.ix_(known, known)] + NOISE * np.eye(len(known))), dtype=np.float64)
+        return value, J, precision, K
+
+
+class _DelayLaw(_Law):
+    def __init__(self, corners: Sequence[Corner], use: Mask, prior: LawPrior) -> None:
+        super().__init__(corners, use, prior)
+        single = (prior.threshold, prior.per_degrees, prior.alpha, prior.heat, prior.weak, prior.supply)
+        mean, sd = np.array(single).T
+        many = np.ones(len(self.speeds))
+        self.mean = np.concatenate([mean, prior.speed[0] * self.speeds, prior.shift[0] * self.speeds])
+        self.sd = np.concatenate([sd, prior.speed[1] * many, prior.shift[1] * many])
+
+    def value(self, theta: Array) -> Array:
         threshold, per_degrees, alpha, heat, weak, supply = theta[:6]
         speed, shift = (self.of_process @ part for part in np.split(theta[6:], 2))
         vt = self.typical * (threshold - per_degrees * (self.kelvin - ROOM) / 100.0 - shift)
@@ -160,17 +237,18 @@ class _Law:
         current = np.exp(alpha) * np.log(overdrive) + speed
         return np.asarray(supply * np.log(self.volts / self.typical) - current + heat * np.log(self.kelvin / ROOM))
 
-    def linear(self, theta: Array, known: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
-        """Value (n,), slopes (n, p), precision of the misfit at the ``known`` corners, and its covariance at all (n, n)."""
-        value = self.value(theta)
-        step = 1e-4 * self.sd
-        J = np.stack([(self.value(theta + step[i] * np.eye(len(theta))[i]) - value) / step[i] for i in range(len(theta))], axis=1)
-        delay, heat, process = (
-            value[:, None] / self.prior.reach[0],
-            self.kelvin[:, None] / 100.0 / self.prior.reach[1],
-            self.of_process / self.prior.reach[2],
-        )
-        parts = matern(delay) + matern(heat) + matern(np.concatenate([delay, heat, process], axis=1))
-        K = LEVEL + self.prior.misfit**2 / 3.0 * parts
-        precision = np.asarray(np.linalg.inv(K[np.ix_(known, known)] + NOISE * np.eye(len(known))), dtype=np.float64)
-        return value, J, precision, K
+
+class _LeakageLaw(_Law):
+    def __init__(self, corners: Sequence[Corner], use: Mask, prior: LeakagePrior) -> None:
+        super().__init__(corners, use, prior)
+        mean, sd = np.array((prior.barrier, prior.dibl, prior.tunnel, prior.field, prior.warm)).T
+        self.mean = np.concatenate([mean, prior.shift[0] * self.speeds])
+        self.sd = np.concatenate([sd, np.full(len(self.speeds), prior.shift[1])])
+
+    def value(self, theta: Array) -> Array:
+        barrier, dibl, tunnel, field, warm = theta[:5]
+        shift = self.of_process @ theta[5:]
+        above = self.volts - self.typical
+        weak = barrier / (VOLTS_A_KELVIN * ROOM) - (barrier - dibl * above - shift) / (VOLTS_A_KELVIN * self.kelvin)
+        through = tunnel + field * above / self.typical + warm * (self.kelvin - ROOM) / 100.0
+        return np.asarray(np.logaddexp(weak, through), dtype=np.float64)

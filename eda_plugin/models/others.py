@@ -1,7 +1,7 @@
 """Constraints, internal power, leakage, capacitances and limits: no simulation of them is sold, so the anchors must tell.
 
-What the timing simulations taught helps all the same: they show where the target lies among the anchors (latent coordinates,
-models/corner.py), and which mixture of anchors behaves like it.
+What leaks follows a law of its own (models/law.py). The others are helped by what the timing simulations taught: they show where the target
+lies among the anchors (latent coordinates, models/corner.py), and which mixture of anchors behaves like it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from eda_plugin.models.branches import lower_branch
 from eda_plugin.models.corner import nearest_weights
 from eda_plugin.models.experts import PLAIN, Domain, Manner
 from eda_plugin.models.features import PointTable, without_holes
+from eda_plugin.models.law import LEAKAGE
 from eda_plugin.models.zeroshot import ZeroShot, fit_zero_shot
 
-__all__ = ["GroupFill", "fill_groups", "informed_ratios", "latent_coordinates"]
+__all__ = ["LEAKING", "GroupFill", "fill_groups", "informed_ratios", "latent_coordinates"]
 
 Array = NDArray[np.float64]
 
 LOG = Domain("log")
 _ORDINARY = Manner((PLAIN,), 0.1)
+LEAKING = Manner((Domain("log", 1e-9),), 1e-3, additive=True, law=LEAKAGE, decades=True)
 _MANNERS = {
     "power": Manner((PLAIN, LOG, Domain("soft log", 0.2)), 0.1, additive=True, own=True),
-    "leakage": Manner((Domain("log", 1e-9),), 1e-3, additive=True, averaged=True, own_process=0.5),
+    "leakage": LEAKING,
     "variation": Manner((PLAIN, LOG), 0.1),
 }
 

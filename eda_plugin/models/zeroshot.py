@@ -17,8 +17,6 @@ from eda_plugin.config import FillSettings, Progress
 from eda_plugin.domain import Corner
 from eda_plugin.models import experts as ways
 from eda_plugin.models.experts import (
-    OWN_FAMILY,
-    OWN_PROCESS,
     PLAIN,
     Domain,
     Expert,
@@ -32,15 +30,14 @@ from eda_plugin.models.experts import (
 )
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.frame import Frame, frame_of
-from eda_plugin.models.law import common_part
+from eda_plugin.models.law import PHYSICS, Prior, common_part
 
 __all__ = ["ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-TIMING = Manner((PLAIN, Domain("log"), Domain("soft log", 0.2)), 0.1, least=0.25)
-FINE = Domain("log", 1e-9)
+TIMING = Manner((PLAIN, Domain("log"), Domain("soft log", 0.2)), 0.1, least=0.25, law=PHYSICS)
 LAW = "law"
 TRUSTED = 2.5
 """With fewer anchors than this over ``Manner.least``, kriging's deviations are trusted less: that bound rises."""
@@ -77,7 +74,7 @@ class ZeroShot:
 
         The scale of a value's error is that of the anchors held out, at the value itself and over its ``table``, each as much wider as
         kriging says; the factor is the quantile of their errors in units of that scale, each left out of its own. What the
-        law of delays says of its own uncertainty at the target comes on top, as a normal error.
+        law says of its own uncertainty at the target comes on top, as a normal error.
         """
         expected = self.residual * self.widen
         A = expected.shape[1]
@@ -131,8 +128,9 @@ def fit_zero_shot(
 
     ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the
     library, of the anchors and the target: the mixture of anchors that reproduces them is one more candidate. ``only``: ``nearest`` or
-    ``interpolation``, no competition. ``kind`` (m,) of delays: the law of their kind (models/law.py) is taken out, what remains kriged, and
-    both families of experts averaged. ``told`` is called after each draw of kriging, three times for delays.
+    ``interpolation``, no competition. ``kind`` (m,): values of a kind share the manner's law, if it has one (models/law.py); it is taken
+    out, what remains kriged, and both families of experts averaged, or, of values that differ by orders of magnitude, only the second
+    asked. ``told`` is called after each draw of kriging, three times where there is a law.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
@@ -144,23 +142,20 @@ def fit_zero_shot(
     draws = kriged(frame, manner, seed=seed, latent=latent, told=told) if only is None else []
     experts, limit = experts_of(Z, frame, manner, draws, seed=seed, informed=informed, only=only, told=told)
     unsure: Array | float = 0.0
-    if kind is not None and A > 2 and only is None:
-        lawful, unsure = _lawful(Z, kind, frame, manner, draws, seed, told)
-        experts += lawful
+    if manner.law is not None and A > 2 and only is None:
+        lawful, unsure = _lawful(
+            Z, np.zeros(len(Z), dtype=np.int64) if kind is None else kind, frame, manner, manner.law, draws, seed, told
+        )
+        experts = lawful if manner.decades and lawful else [*experts, *lawful]
     errors, overall = np.empty((len(Z), len(experts))), np.empty(len(experts))
     for number, expert in enumerate(experts):
-        share = np.abs(expert.hidden - Z) / np.maximum(np.abs(Z), limit)
-        errors[:, number] = np.minimum(share, LARGEST) @ frame.weight
-        overall[number] = (np.minimum(share, 1.0) @ frame.weight).mean()
+        off = manner.errors(expert.hidden, Z, limit)
+        errors[:, number] = np.minimum(off, max(manner.most, LARGEST)) @ frame.weight
+        overall[number] = (np.minimum(off, manner.most) @ frame.weight).mean()
     both = table_errors(errors, overall, table)
-    both *= [manner.own_process if e.name.startswith(OWN_PROCESS) else 1.0 for e in experts]
     winner, _ = best_of(experts, both)
     mean, hidden = winner.mean, winner.hidden
     choice = both.argmin(axis=1)
-    pair = [i for i, e in enumerate(experts) if e.name.startswith(("kriging", OWN_FAMILY))]
-    if manner.averaged and frame.along is not None and len(pair) == 2:
-        near = np.isin(choice, pair)
-        mean[near], hidden[near] = average([experts[i] for i in pair], both[:, pair], near, FINE)
     families = [[i for i, e in enumerate(experts) if e.name.startswith(name)] for name in ("kriging", LAW)]
     if all(families):
         near = np.isin(choice, [*families[0], *families[1]])
@@ -174,10 +169,10 @@ def fit_zero_shot(
 
 
 def _lawful(
-    Z: Array, kind: Index, frame: Frame, manner: Manner, draws: Sequence[Kriged], seed: int, told: Callable[[], None]
+    Z: Array, kind: Index, frame: Frame, manner: Manner, law: Prior, draws: Sequence[Kriged], seed: int, told: Callable[[], None]
 ) -> tuple[list[Expert], Array | float]:
     """Kriging of what the law of each kind leaves, and how unsure the law is (m,); none where there is nothing to learn a law from."""
-    common = common_part(Z, kind, frame.corners, frame.others)
+    common = common_part(Z, kind, frame.corners, frame.others, law)
     if common is None:
         return [], 0.0
     rest, _ = experts_of(Z / np.exp(common.shown[kind]), frame, manner, draws, seed=seed, informed=None, only="kriging", told=told)
