@@ -78,7 +78,7 @@ class Manner:
     ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``additive``: currents, to which supply,
     temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``least``: factor by which
     the target may be more certain than anchors held out. ``law``: of what all values have in common. ``decades``: values differ by orders
-    of magnitude, so errors are logarithms of ratios: as shares, whatever is far too large is alike. Then only what the law leaves is kriged.
+    of magnitude, so errors are logarithms of ratios: as shares, what is far too large is alike. Then only what the law leaves is kriged.
     """
 
     domains: tuple[Domain, ...]
