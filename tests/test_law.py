@@ -130,3 +130,15 @@ def test_intervals_widen_by_what_the_law_does_not_know() -> None:
     alone = replace(far, unsure=0.0)
     assert (far.half(table, 0.9) >= 1.64 * far.unsure * far.mean).all()
     np.testing.assert_allclose(far.half(table, 0.9) ** 2, alone.half(table, 0.9) ** 2 + (1.6449 * far.unsure * far.mean) ** 2, rtol=1e-3)
+
+
+def test_unlike_devices_shift_rise_and_fall_apart() -> None:
+    """A slow PMOS makes rising edges slow, most of all; where both devices are alike nothing tells the edges apart."""
+    corners = [*FEW, Corner("fs", 1.8, 25), Corner("ss", 1.8, 25)]
+    use = np.arange(len(corners)) < len(FEW)
+    level = np.where(use, truth([*FEW, *[Corner("tt", 1.8, 25)] * 2]), 0.0)
+    (rise, _), (fall, _) = (fit_law(level, corners, use, kind=kind) for kind in (0, 1))
+    typical = level[4]
+    assert rise[5] > typical + 0.03
+    assert fall[5] < typical - 0.03
+    assert rise[6] == pytest.approx(fall[6])

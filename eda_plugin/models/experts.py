@@ -27,7 +27,6 @@ __all__ = [
     "Expert",
     "Kriged",
     "Manner",
-    "average",
     "best_of",
     "experts_of",
     "kriged",
@@ -78,7 +77,7 @@ class Manner:
     ``floor``: share of the median magnitude below which errors count as errors of that magnitude. ``additive``: currents, to which supply,
     temperature and process may each add their own part. ``own``: the target's own process may be all that tells. ``least``: factor by which
     the target may be more certain than anchors held out. ``law``: of what all values have in common. ``decades``: values differ by orders
-    of magnitude, so errors are logarithms of ratios: as shares, what is far too large is alike. Then only what the law leaves is kriged.
+    of magnitude, so errors are logarithms of ratios: as shares, what is far too large is alike.
     """
 
     domains: tuple[Domain, ...]
@@ -140,11 +139,10 @@ def experts_of(
     informed: Array | None,
     only: str | None,
     told: Callable[[], None],
-) -> tuple[list[Expert], float]:
+) -> list[Expert]:
     """Predict the target, and each anchor held out, from ``Z`` (m, A) ratios, in every way that the manner allows.
 
-    Returns the experts, and the size below which errors count as errors of that size. ``draws``: see ``kriged``; ``told`` is called after
-    each draw; the other arguments: see ``fit_zero_shot``.
+    ``draws``: see ``kriged``; ``told`` is called after each draw; the other arguments: see ``fit_zero_shot``.
     """
     A = Z.shape[1]
     sample = np.random.default_rng(seed).permutation(len(Z))[:SAMPLE]
@@ -161,7 +159,7 @@ def experts_of(
             each = frame.left_out([_mixture(informed, frame.others[a], a) for a in range(A)])
             candidates.append(judged.candidate("ridge on simulated delays", PLAIN, each, _mixture(informed, frame.everyone, A)))
     names = dict.fromkeys(candidate.name for candidate in candidates)
-    return [_expert(name, [c for c in candidates if c.name == name], Z) for name in names], limit
+    return [_expert(name, [c for c in candidates if c.name == name], Z) for name in names]
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,15 +274,6 @@ def table_errors(errors: Array, overall: Array, table: NDArray[np.int64]) -> Arr
     count = np.bincount(place)
     own = np.stack([np.bincount(place, weights=errors[:, e]) / count for e in range(errors.shape[1])], axis=1)
     return np.asarray((own + overall)[place], dtype=np.float64)
-
-
-def average(experts: Sequence[Expert], errors: Array, rows: Mask, domain: Domain) -> tuple[Array, Array]:
-    """Mean of experts in a domain, weights by their squared errors (m, experts); at ``rows``: ratios (k,), and held out (k, A)."""
-    weights = errors[rows] ** -2.0
-    weights /= weights.sum(axis=1, keepdims=True)
-    means = domain.forward(np.array([e.mean[rows] for e in experts]))
-    hidden = domain.forward(np.array([e.hidden[rows] for e in experts]))
-    return domain.backward(np.einsum("ke,ek->k", weights, means)), domain.backward(np.einsum("ke,eka->ka", weights, hidden))
 
 
 def _within(predicted: Array, known: Array, most: float) -> Array:

@@ -43,15 +43,16 @@ class Prior:
 
     ``misfit``: standard deviation of the logarithm that the law leaves unexplained, and ``reach``: over which it is alike, in logarithms,
     100 K and processes. ``level``: variance of the level that all corners share. ``shown``: values below this share of their magnitude at
-    any corner say nothing of the law.
+    any corner say nothing of the law. ``devices``: how much the speeds of NMOS and PMOS count, by kind.
     """
 
     misfit: float
     reach: tuple[float, float, float]
     level: float
     shown: float
+    devices: tuple[tuple[float, float], ...]
 
-    def at(self, corners: Sequence[Corner], use: Mask) -> _Law:
+    def at(self, corners: Sequence[Corner], use: Mask, kind: int) -> _Law:
         raise NotImplementedError
 
 
@@ -62,15 +63,17 @@ class LawPrior(Prior):
     ``threshold``: Vt at 25 degrees, and ``per_degrees``: its fall over 100 K, as shares of the anchors' median supply; ``alpha``: log of
     the exponent; ``heat``: the exponent of temperature; ``weak``: log of the width of weak inversion at 25 degrees, V; ``supply``: the
     exponent of the supply; ``speed`` and ``shift``: what a process adds to the log of the current, and takes from the threshold (share), at
-    a speed of one. Small values are left out: there, what crosses zero counts.
+    a speed of one. Small values are left out: there, what crosses zero counts. Kinds are the rising and the falling edge: most of its delay
+    is that of the device that pulls the output, some that of the stages before.
     """
 
     misfit: float = 0.015
     reach: tuple[float, float, float] = (1.0, 1.0, 1.5)
     level: float = 4.0
     shown: float = 0.08
+    devices: tuple[tuple[float, float], ...] = ((0.25, 0.75), (0.75, 0.25))
 
-    threshold: tuple[float, float] = (0.5, 0.08)
+    threshold: tuple[float, float] = (0.6, 0.08)
     per_degrees: tuple[float, float] = (0.055, 0.02)
     alpha: tuple[float, float] = (0.3, 0.15)
     heat: tuple[float, float] = (0.5, 0.3)
@@ -79,8 +82,8 @@ class LawPrior(Prior):
     speed: tuple[float, float] = (0.25, 0.08)
     shift: tuple[float, float] = (0.03, 0.02)
 
-    def at(self, corners: Sequence[Corner], use: Mask) -> _Law:
-        return _DelayLaw(corners, use, self)
+    def at(self, corners: Sequence[Corner], use: Mask, kind: int) -> _Law:
+        return _DelayLaw(corners, use, self, kind)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class LeakagePrior(Prior):
     reach: tuple[float, float, float] = (3.0, 1.0, 1.5)
     level: float = 100.0
     shown: float = 0.0
+    devices: tuple[tuple[float, float], ...] = ((0.5, 0.5),)
     barrier: tuple[float, float] = (0.6, 0.15)
     dibl: tuple[float, float] = (0.07, 0.04)
     shift: tuple[float, float] = (0.03, 0.03)
@@ -103,8 +107,8 @@ class LeakagePrior(Prior):
     field: tuple[float, float] = (8.0, 4.0)
     warm: tuple[float, float] = (0.3, 0.4)
 
-    def at(self, corners: Sequence[Corner], use: Mask) -> _Law:
-        return _LeakageLaw(corners, use, self)
+    def at(self, corners: Sequence[Corner], use: Mask, kind: int) -> _Law:
+        return _LeakageLaw(corners, use, self, kind)
 
 
 PHYSICS, LEAKAGE = LawPrior(), LeakagePrior()
@@ -127,7 +131,8 @@ class Common:
 def common_part(
     Z: Array, kind: NDArray[np.int64], corners: Sequence[Corner], others: Sequence[Mask], prior: Prior = PHYSICS
 ) -> Common | None:
-    """Predict the mean logarithm of ``Z`` (m, A), by ``kind`` (m,) 0 to K - 1, at the last of ``corners`` (A + 1).
+    """Predict the mean logarithm of ``Z`` (m, A), by ``kind`` (m,) 0 to K - 1, as ``Prior.devices`` has them, at the last of ``corners``
+    (A + 1).
 
     ``others``: from which anchors (A + 1,) each is predicted when it is held out. ``None`` where a kind has no value that is well above
     zero at all anchors.
@@ -143,16 +148,16 @@ def common_part(
             return None
         shown[code] = np.log(Z[rows]).mean(axis=0)
         level = np.append(shown[code], 0.0)
-        found, spread = fit_law(level, corners, everyone, prior)
+        found, spread = fit_law(level, corners, everyone, prior, code)
         target[code], sd[code] = found[A], spread[A]
         for a in range(A):
-            left[code, a] = fit_law(level, corners, others[a], prior)[0][a]
+            left[code, a] = fit_law(level, corners, others[a], prior, code)[0][a]
     return Common(shown, left, target, sd)
 
 
-def fit_law(level: Array, corners: Sequence[Corner], use: Mask, prior: Prior = PHYSICS) -> tuple[Array, Array]:
+def fit_law(level: Array, corners: Sequence[Corner], use: Mask, prior: Prior = PHYSICS, kind: int = 0) -> tuple[Array, Array]:
     """Predict ``level`` (n,), logarithms, at all ``corners`` from those in ``use`` (n,). Returns the prediction and its deviation (n,)."""
-    law = prior.at(corners, use)
+    law = prior.at(corners, use, kind)
     known = np.flatnonzero(use)
     theta, damping = law.mean.copy(), 1e-3
 
@@ -190,13 +195,13 @@ class _Law:
     mean: Array
     sd: Array
 
-    def __init__(self, corners: Sequence[Corner], use: Mask, prior: Prior) -> None:
+    def __init__(self, corners: Sequence[Corner], use: Mask, prior: Prior, kind: int) -> None:
         self.volts = np.array([corner.voltage for corner in corners])
         self.kelvin = np.array([corner.temperature for corner in corners]) + KELVIN
         self.typical = float(np.median(self.volts[use]))
         names = sorted({corner.process for corner in corners})
         self.of_process = np.array([[float(corner.process == name) for name in names] for corner in corners])
-        self.speeds = np.array([np.mean(process_axes(name) or (0.0, 0.0)) for name in names])
+        self.speeds = np.array([process_axes(name) or (0.0, 0.0) for name in names]) @ np.array(prior.devices[kind])
         self.prior = prior
 
     def value(self, theta: Array) -> Array:
@@ -220,8 +225,8 @@ class _Law:
 
 
 class _DelayLaw(_Law):
-    def __init__(self, corners: Sequence[Corner], use: Mask, prior: LawPrior) -> None:
-        super().__init__(corners, use, prior)
+    def __init__(self, corners: Sequence[Corner], use: Mask, prior: LawPrior, kind: int) -> None:
+        super().__init__(corners, use, prior, kind)
         single = (prior.threshold, prior.per_degrees, prior.alpha, prior.heat, prior.weak, prior.supply)
         mean, sd = np.array(single).T
         many = np.ones(len(self.speeds))
@@ -239,8 +244,8 @@ class _DelayLaw(_Law):
 
 
 class _LeakageLaw(_Law):
-    def __init__(self, corners: Sequence[Corner], use: Mask, prior: LeakagePrior) -> None:
-        super().__init__(corners, use, prior)
+    def __init__(self, corners: Sequence[Corner], use: Mask, prior: LeakagePrior, kind: int) -> None:
+        super().__init__(corners, use, prior, kind)
         mean, sd = np.array((prior.barrier, prior.dibl, prior.tunnel, prior.field, prior.warm)).T
         self.mean = np.concatenate([mean, prior.shift[0] * self.speeds])
         self.sd = np.concatenate([sd, np.full(len(self.speeds), prior.shift[1])])

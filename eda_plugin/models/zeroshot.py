@@ -19,18 +19,15 @@ from eda_plugin.models import experts as ways
 from eda_plugin.models.experts import (
     PLAIN,
     Domain,
-    Expert,
-    Kriged,
     Manner,
-    average,
     best_of,
     experts_of,
     kriged,
     table_errors,
 )
 from eda_plugin.models.features import PointTable
-from eda_plugin.models.frame import Frame, frame_of
-from eda_plugin.models.law import PHYSICS, Prior, common_part
+from eda_plugin.models.frame import frame_of
+from eda_plugin.models.law import PHYSICS, common_part
 
 __all__ = ["ZeroShot", "fit_timing_zero", "fit_zero_shot", "magnitude"]
 
@@ -38,7 +35,6 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 TIMING = Manner((PLAIN, Domain("log"), Domain("soft log", 0.2)), 0.1, least=0.25, law=PHYSICS)
-LAW = "law"
 TRUSTED = 2.5
 """With fewer anchors than this over ``Manner.least``, kriging's deviations are trusted less: that bound rises."""
 MOST = 6.0
@@ -129,8 +125,8 @@ def fit_zero_shot(
     ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the
     library, of the anchors and the target: the mixture of anchors that reproduces them is one more candidate. ``only``: ``nearest`` or
     ``interpolation``, no competition. ``kind`` (m,): values of a kind share the manner's law, if it has one (models/law.py); it is taken
-    out, what remains kriged, and both families of experts averaged, or, of values that differ by orders of magnitude, only the second
-    asked. ``told`` is called after each draw of kriging, three times where there is a law.
+    out, and what remains is kriged: nothing else competes then, as from few anchors whatever was chosen on them looks too good. ``told`` is
+    called twice for each draw of kriging.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
@@ -140,13 +136,16 @@ def fit_zero_shot(
         return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
     frame = frame_of(corners, target)
     draws = kriged(frame, manner, seed=seed, latent=latent, told=told) if only is None else []
-    experts, limit = experts_of(Z, frame, manner, draws, seed=seed, informed=informed, only=only, told=told)
+    codes = np.zeros(len(Z), dtype=np.int64) if kind is None else kind
+    common = common_part(Z, codes, frame.corners, frame.others, manner.law) if manner.law and A > 2 and only is None else None
     unsure: Array | float = 0.0
-    if manner.law is not None and A > 2 and only is None:
-        lawful, unsure = _lawful(
-            Z, np.zeros(len(Z), dtype=np.int64) if kind is None else kind, frame, manner, manner.law, draws, seed, told
-        )
-        experts = lawful if manner.decades and lawful else [*experts, *lawful]
+    if common is None:
+        experts = experts_of(Z, frame, manner, draws, seed=seed, informed=informed, only=only, told=told)
+    else:
+        rest = experts_of(Z / np.exp(common.shown[codes]), frame, manner, draws, seed=seed, informed=None, only="kriging", told=told)
+        here, held, unsure = np.exp(common.target[codes]), np.exp(common.held_out[codes]), common.sd[codes]
+        experts = [replace(e, name=f"law, {e.name}", mean=e.mean * here, hidden=e.hidden * held) for e in rest]
+    limit = manner.floor * float(np.median(np.abs(Z)))
     errors, overall = np.empty((len(Z), len(experts))), np.empty(len(experts))
     for number, expert in enumerate(experts):
         off = manner.errors(expert.hidden, Z, limit)
@@ -155,12 +154,6 @@ def fit_zero_shot(
     both = table_errors(errors, overall, table)
     winner, _ = best_of(experts, both)
     mean, hidden = winner.mean, winner.hidden
-    choice = both.argmin(axis=1)
-    families = [[i for i, e in enumerate(experts) if e.name.startswith(name)] for name in ("kriging", LAW)]
-    if all(families):
-        near = np.isin(choice, [*families[0], *families[1]])
-        each = [best_of([experts[i] for i in family], both[:, family]) for family in families]
-        mean[near], hidden[near] = average([e for e, _ in each], np.stack([off for _, off in each], axis=1), near, Domain("log"))
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
     best = experts[int(np.argmin(overall))]
     widen = np.clip(best.widen, max(manner.least, TRUSTED / A), MOST)
@@ -168,23 +161,10 @@ def fit_zero_shot(
     return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores, unsure)
 
 
-def _lawful(
-    Z: Array, kind: Index, frame: Frame, manner: Manner, law: Prior, draws: Sequence[Kriged], seed: int, told: Callable[[], None]
-) -> tuple[list[Expert], Array | float]:
-    """Kriging of what the law of each kind leaves, and how unsure the law is (m,); none where there is nothing to learn a law from."""
-    common = common_part(Z, kind, frame.corners, frame.others, law)
-    if common is None:
-        return [], 0.0
-    rest, _ = experts_of(Z / np.exp(common.shown[kind]), frame, manner, draws, seed=seed, informed=None, only="kriging", told=told)
-    target, held = np.exp(common.target[kind]), np.exp(common.held_out[kind])
-    found = [replace(e, name=f"{LAW}, {e.name}", mean=e.mean * target, hidden=e.hidden * held) for e in rest]
-    return found, common.sd[kind]
-
-
 def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corner, settings: FillSettings, progress: Progress) -> ZeroShot:
     """Delay and transition without simulations."""
     only = settings.model if settings.model in ("nearest", "interpolation") else None
-    steps = 3 * ways.DRAWS if only is None and len(corners) > 2 else None
+    steps = 2 * ways.DRAWS if only is None and len(corners) > 2 else None
     with progress.stage("predicting without simulations", steps) as stage:
         return fit_zero_shot(
             points.anchors,
