@@ -9,8 +9,8 @@ What leaks is the sum of two currents (Roy, Mukhopadhyay, Mahmoodi-Meimand, Proc
 with a barrier that the process moves, and where the drain's field tunnels, exp(b V), which hardly knows of temperature and process. When
 cold the second is what is left, so corners that are cold tell little of those that are hot, and a law of one current goes wrong by decades.
 
-Five corners don't tell ten parameters, so each has a prior; what the law doesn't explain is a Gaussian process over the
-corners. Both are fitted together: maximum a posteriori by Levenberg-Marquardt, uncertainty by Laplace's approximation.
+Five corners don't tell ten parameters, so each has a prior; what the law doesn't explain is a Gaussian process over the corners. Both are
+fitted together: maximum a posteriori by Levenberg-Marquardt, uncertainty by Laplace's approximation.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class LeakagePrior(Prior):
 
 
 PHYSICS, LEAKAGE = LawPrior(), LeakagePrior()
-"""From textbooks and the example library of a 22 nm process: no measured library stands behind it."""
+"""From textbooks and the example library of a 22 nm process; how steep tunnelling is was seen at the cold corners of sky130_fd_sc_hd."""
 
 
 @dataclass(frozen=True, eq=False)
