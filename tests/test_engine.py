@@ -88,6 +88,7 @@ def test_a_few_simulations_beat_the_nearest_corner_and_interpolation(
     anchors: list[Library], truth: Library, measured: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fewshot, "SPEED_NETWORKS", SPEED_NETWORKS)
+    monkeypatch.setattr(timing, "NetworkSettings", lambda: NetworkSettings(folds=5, width=32, steps=200, batch=64))
     found = {name: error(run(anchors, template_of(truth), measured, name).library, truth) for name in MODELS}
     lookups = min(found["nearest"], found["interpolation"])
     assert max(found["ridge"], found["gbr"]) < lookups
@@ -127,7 +128,7 @@ def test_rehearsals_are_the_same_wherever_they_are_done(
         two = run(anchors, template_of(truth), measured).library
     farm.close()
     assert same_library(one, two)
-    assert len(asked) == timing.STAND_INS
+    assert len(asked) == timing.STAND_INS - 1  # the one that teaches is rehearsed before
     assert all(name.startswith("rehearsal on ") for name in asked)
 
 
@@ -150,7 +151,7 @@ def test_the_steps_of_a_prediction_without_simulations_are_told(anchors: list[Li
     told = Told()
     fill_library(anchors, template_of(truth), TARGET, None, FillSettings(model="gp"), told)
     name = "predicting without simulations"
-    assert told.total[name] == told.steps[name] == 3 * experts.DRAWS
+    assert told.total[name] == told.steps[name] == 2 * experts.DRAWS
 
 
 def test_a_rehearsal_whose_workers_die_is_named(
@@ -163,13 +164,15 @@ def test_a_rehearsal_whose_workers_die_is_named(
         run(anchors, template_of(truth), measured)
 
 
-# Calibrated on the anchors, wider than needed with so few that left-out points tell little; from 150 values on at the target itself.
-@pytest.mark.parametrize("count", [24, 48, 96])
-def test_intervals_hold_the_truth(anchors: list[Library], truth: Library, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+# Calibrated on the anchors from so few, of which left-out points tell little; from 150 values on at the target itself.
+def test_intervals_hold_the_truth(anchors: list[Library], truth: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "CALIBRATE", 150)
-    library = run(anchors, template_of(truth), measure(truth, anchors, count)).library
-    held = np.abs(library.values - truth.values) <= widths(library)
-    assert 0.8 < held[library.origin == Origin.FILLED].mean() < 0.98
+    held = []
+    for count in (24, 48, 96):
+        library = run(anchors, template_of(truth), measure(truth, anchors, count)).library
+        held.append(float((np.abs(library.values - truth.values) <= widths(library))[library.origin == Origin.FILLED].mean()))
+    assert 0.83 < np.mean(held) < 0.97
+    assert 0.75 < min(held) <= max(held) < 0.98
 
 
 def widths(library: Library) -> Floats:

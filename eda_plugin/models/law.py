@@ -73,7 +73,7 @@ class LawPrior(Prior):
     shown: float = 0.08
     devices: tuple[tuple[float, float], ...] = ((0.25, 0.75), (0.75, 0.25))
 
-    threshold: tuple[float, float] = (0.6, 0.08)
+    threshold: tuple[float, float] = (0.6, 0.12)
     per_degrees: tuple[float, float] = (0.055, 0.02)
     alpha: tuple[float, float] = (0.3, 0.15)
     heat: tuple[float, float] = (0.5, 0.3)
