@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.domain import Corner
 from eda_plugin.errors import UserError
-from eda_plugin.models.corner import Draw, corner_coordinates, draw_weights
+from eda_plugin.models.corner import Draw, corner_coordinates, draw_weights, matern
 
 __all__ = ["DRAWS", "TREND", "AnchorChoice", "choose_anchors"]
 
@@ -71,9 +71,7 @@ def _covariances(pool: Sequence[Corner], goals: Sequence[Corner]) -> tuple[Array
 
 def _covariance(corners: Sequence[Corner], draw: Draw) -> Array:
     coordinates, trend = corner_coordinates(corners, draw, None)
-    distance = np.linalg.norm(coordinates[:, None] - coordinates[None], axis=-1) * np.sqrt(5.0)
-    covariance = (1 + distance + distance**2 / 3) * np.exp(-distance) + TREND * trend @ trend.T
-    return np.asarray(covariance, dtype=np.float64)
+    return matern(coordinates) + TREND * trend @ trend.T
 
 
 def _mean_variance(covariances: Array, first: int) -> float:

@@ -15,6 +15,7 @@ fitted together: maximum a posteriori by Levenberg-Marquardt, uncertainty by Lap
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ STEPS = 40
 
 
 @dataclass(frozen=True)
-class Prior:
+class Prior(ABC):
     """What is known of a law before any number, each parameter by mean and standard deviation.
 
     ``misfit``: standard deviation of the logarithm that the law leaves unexplained, and ``reach``: over which it is alike, in logarithms,
@@ -52,8 +53,9 @@ class Prior:
     shown: float
     devices: tuple[tuple[float, float], ...]
 
+    @abstractmethod
     def at(self, corners: Sequence[Corner], use: Mask, kind: int) -> _Law:
-        raise NotImplementedError
+        """The law of a kind at ``corners`` (n,), of which those in ``use`` (n,) are known."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,6 @@ class LawPrior(Prior):
     level: float = 4.0
     shown: float = 0.08
     devices: tuple[tuple[float, float], ...] = ((0.25, 0.75), (0.75, 0.25))
-
     threshold: tuple[float, float] = (0.6, 0.12)
     per_degrees: tuple[float, float] = (0.055, 0.02)
     alpha: tuple[float, float] = (0.3, 0.15)
@@ -156,7 +157,8 @@ def common_part(
 
 
 def fit_law(level: Array, corners: Sequence[Corner], use: Mask, prior: Prior = PHYSICS, kind: int = 0) -> tuple[Array, Array]:
-    """Predict ``level`` (n,), logarithms, at all ``corners`` from those in ``use`` (n,). Returns the prediction and its deviation (n,)."""
+    """Predict ``level`` (n,), logarithms of a ``kind``, at all ``corners`` from those in ``use`` (n,). Returns the prediction and its
+    deviation (n,)."""
     law = prior.at(corners, use, kind)
     known = np.flatnonzero(use)
     theta, damping = law.mean.copy(), 1e-3
@@ -189,7 +191,7 @@ def fit_law(level: Array, corners: Sequence[Corner], use: Mask, prior: Prior = P
     return value + across @ (level[known] - value[known]), np.sqrt(np.maximum(variance, 0.0))
 
 
-class _Law:
+class _Law(ABC):
     """A law at some corners (n), and what is known of its p parameters before any number: ``mean`` and ``sd`` (p,)."""
 
     mean: Array
@@ -204,9 +206,9 @@ class _Law:
         self.speeds = np.array([process_axes(name) or (0.0, 0.0) for name in names]) @ np.array(prior.devices[kind])
         self.prior = prior
 
+    @abstractmethod
     def value(self, theta: Array) -> Array:
         """(n,) logarithms."""
-        raise NotImplementedError
 
     def linear(self, theta: Array, known: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
         """Value (n,), slopes (n, p), precision of the misfit at the ``known`` corners, and its covariance at all (n, n)."""

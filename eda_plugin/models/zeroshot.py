@@ -1,6 +1,7 @@
 """A corner without simulations, or a quantity that the simulations say nothing about: prediction from the anchors alone.
 
-For each quantity group, kriging draws (models/corner.py), linear interpolation and the nearest corner compete on anchors held out whole.
+For each quantity group, kriging draws (models/corner.py), linear interpolation and the nearest corner compete on anchors held out whole;
+where the group has a law (models/law.py), only kriging draws of what that leaves.
 Values are worked on as ratios to their magnitude over the anchors, in the linear or the logarithmic domain, whichever scores better.
 """
 
