@@ -99,7 +99,8 @@ def choose_corners(anchors: Sequence[Library]) -> list[Corner]:
 def register_samplers(registry: SamplerRegistry) -> None:
     from eda_plugin.hooks.registries import Sampler
 
-    registry.add(Sampler("variance", "where a Gaussian process learns most; later, where the fill is least certain", choose_simulations))
+    registry.add(Sampler("variance", "where anchors in the target's place were least certain; later, where the fill is", choose_simulations))
+    registry.add(Sampler("even", "baseline: as many in each table, at random", _choose_evenly))
 
 
 @hookimpl(trylast=True)
@@ -112,6 +113,14 @@ def choose_simulations(
     if filled is not None:
         return plan_more(filled, template, asked, count)
     return plan_points(anchors, template, target, count, seed)
+
+
+def _choose_evenly(
+    anchors: Sequence[Library], template: Library, target: Corner, count: int, seed: int, filled: Library | None, asked: Points | None
+) -> Points:
+    from eda_plugin.models.plan import even_points
+
+    return even_points(template, asked, count, seed)
 
 
 def _read_liberty(paths: Sequence[Path], options: ReadOptions) -> Sequence[Library]:

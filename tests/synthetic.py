@@ -15,7 +15,7 @@ from eda_plugin.data.dataset import align
 from eda_plugin.domain import Arc, Axis, Corner, Library, Origin, Points, Table, TableKey, blank, process_axes, timing_quantities
 from eda_plugin.domain.quantity import TIMING, group_of
 from eda_plugin.models.features import PointTable, gather
-from eda_plugin.models.plan import plan_points
+from eda_plugin.models.plan import even_points
 
 __all__ = ["ANCHORS", "TARGET", "anchors_of", "build", "measure", "perturbed", "points_of", "template_of"]
 
@@ -118,9 +118,9 @@ def template_of(truth: Library) -> Library:
     return Library.from_tables(tables, name=truth.name, corner=truth.corner, header=truth.header, cells=truth.cells, source=truth.source)
 
 
-def measure(truth: Library, anchors: Sequence[Library], count: int, seed: int = 0) -> Points:
-    """``count`` simulations, planned by the package and answered from ``truth``."""
-    plan = plan_points(anchors, template_of(truth), truth.corner, count, seed)
+def measure(truth: Library, count: int, seed: int = 0) -> Points:
+    """``count`` simulations, the same number of each table, answered from ``truth``."""
+    plan = even_points(template_of(truth), None, count, seed)
     answers = np.full((2, len(plan)), np.nan)
     for n, (arc, edge) in enumerate(zip(plan.arcs, plan.edges, strict=True)):
         for row, quantity in enumerate(timing_quantities(edge)):

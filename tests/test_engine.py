@@ -56,7 +56,7 @@ def anchors() -> list[Library]:
 
 @pytest.fixture(scope="module")
 def measured(truth: Library, anchors: list[Library]) -> Points:
-    return measure(truth, anchors, 48)  # two a table: enough for the process and for intervals of the target's own
+    return measure(truth, 48)  # two a table: enough for the process and for intervals of the target's own
 
 
 def run(anchors: list[Library], template: Library, measured: Points | None, model: str = "gp", **settings: object) -> Filled:
@@ -169,7 +169,7 @@ def test_intervals_hold_the_truth(anchors: list[Library], truth: Library, monkey
     monkeypatch.setattr(timing, "CALIBRATE", 150)
     held = []
     for count in (24, 48, 96):
-        library = run(anchors, template_of(truth), measure(truth, anchors, count)).library
+        library = run(anchors, template_of(truth), measure(truth, count)).library
         held.append(float((np.abs(library.values - truth.values) <= widths(library))[library.origin == Origin.FILLED].mean()))
     assert 0.83 < np.mean(held) < 0.97
     assert 0.75 < min(held) <= max(held) < 0.98
@@ -198,7 +198,7 @@ def test_the_report_tells_model_errors_and_seconds(anchors: list[Library], truth
 
 @pytest.mark.parametrize("count", [None, 0, 3])
 def test_without_simulations_or_with_a_handful_everything_is_predicted(anchors: list[Library], truth: Library, count: int | None) -> None:
-    points = None if count is None else measure(truth, anchors, count)
+    points = None if count is None else measure(truth, count)
     library = check_model(fill_library, Case(anchors[:4], template_of(truth), TARGET, points))
     own = timing_of(library)
     assert set(np.unique(library.origin[own])) <= {Origin.MEASURED, Origin.PREDICTED}
@@ -210,7 +210,7 @@ def test_without_simulations_or_with_a_handful_everything_is_predicted(anchors: 
 @pytest.mark.parametrize("count", [0, 48])
 def test_few_anchors_do(truth: Library, number: int, count: int) -> None:
     few = anchors_of((Corner("ss", 0.9, 100), Corner("ss", 0.8, -40), Corner("tt", 0.9, 25))[:number], cells=6)
-    library = check_model(fill_library, Case(few, template_of(truth), TARGET, measure(truth, few, count), FillSettings(model="gp")))
+    library = check_model(fill_library, Case(few, template_of(truth), TARGET, measure(truth, count), FillSettings(model="gp")))
     assert error(library, truth) < (0.1 if count else 0.5)
 
 
@@ -226,7 +226,7 @@ def test_one_anchor_and_no_simulation_is_the_anchor_with_wide_intervals(truth: L
 @pytest.mark.parametrize("count", [0, 60])
 def test_tables_of_all_shapes(count: int) -> None:
     anchors, truth = anchors_of(SOME, odd=True), build(TARGET, odd=True)
-    filled = fill_library(anchors, template_of(truth), TARGET, measure(truth, anchors, count), FillSettings(), NullProgress())
+    filled = fill_library(anchors, template_of(truth), TARGET, measure(truth, count), FillSettings(), NullProgress())
     library = filled.library
     assert np.isfinite(library.values).all()
     assert error(library, truth) < 0.1
@@ -288,7 +288,7 @@ def test_process_names_without_a_convention(truth: Library) -> None:
     target = Corner("lotss", 0.85, 25)
     there = build(target, cells=6)
     for count in (0, 48):
-        case = Case(named, template_of(there), target, measure(there, named, count), FillSettings(model="gp"))
+        case = Case(named, template_of(there), target, measure(there, count), FillSettings(model="gp"))
         assert error(check_model(fill_library, case), there) < 0.2
 
 

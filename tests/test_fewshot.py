@@ -145,7 +145,7 @@ def test_an_anchor_teaches_what_few_simulations_cannot(case: tuple[PointTable, F
     points, truth, known = case
     few = known[:: max(len(known) // 45, 1)]
     gp, columns, where = GPSettings(steps=60), np.arange(points.anchors.shape[1]), np.arange(len(points))
-    cast = Cast(points, tuple(ANCHORS[:6]), few, FLOOR, np.array([0]), 0, gp, "process", None, "cpu")
+    cast = Cast(points, tuple(ANCHORS[:6]), few, FLOOR, points.of_tables(np.array([0])), 0, gp, "process", None, "cpu")
     taught = learn_from(cast, 2, points.anchors[:, 0], NullProgress()).fit.hyper
     assert taught is not None
 

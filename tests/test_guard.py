@@ -159,7 +159,7 @@ def test_the_simulations_give_exactly_what_was_refused() -> None:
 
 def test_refused_values_go_to_simulation_and_come_back_measured(tmp_path: Path) -> None:
     anchors, blank = anchors_of(ANCHORS), template_of(TRUTH)
-    measured = measure(TRUTH, anchors, 40)
+    measured = measure(TRUTH, 40)
     settings = FillSettings(model="nearest")
     free = ep.fill(anchors, TARGET, template=blank, measured=measured, settings=settings)
     assert len(free.refused) == 0

@@ -148,12 +148,12 @@ def test_register_models() -> None:
 
 def test_register_samplers() -> None:
     plugins = Plugins()
-    assert plugins.samplers.names == ["variance"]
+    assert plugins.samplers.names == ["variance", "even"]
     mine = Sampler("mine", "of mine", lambda *_: POINTS)
     plugins = Plugins()
     plugins.register(plugin(register_samplers=lambda registry: registry.add(mine)), "mine")
     assert plugins.samplers.get("mine") is mine
-    with pytest.raises(UserError, match="unknown sampler 'nosuch'; there are variance, mine"):
+    with pytest.raises(UserError, match="unknown sampler 'nosuch'; there are variance, even, mine"):
         plugins.samplers.get("nosuch")
 
 

@@ -127,7 +127,7 @@ def test_a_sampler_is_found_by_entry_point_and_chosen_by_name(
     assert run([*words, str(tmp_path / "named.csv"), "--sampler", "variance"]) == 0
     assert (tmp_path / "own.csv").read_bytes() == (tmp_path / "named.csv").read_bytes() != (tmp_path / "first.csv").read_bytes()
     assert run([*words, str(tmp_path / "no.csv"), "--sampler", "firts"]) == 2
-    assert "unknown sampler 'firts'; there are variance, first" in capsys.readouterr().err
+    assert "unknown sampler 'firts'; there are variance, even, first" in capsys.readouterr().err
 
 
 # Conformance kit

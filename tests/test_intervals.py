@@ -17,8 +17,8 @@ from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, rehearse
 from eda_plugin.models.timing import mended, scales
 
 
-def cast(points: PointTable, known: NDArray[np.int64], tables: NDArray[np.int64]) -> Cast:
-    return Cast(points, tuple(ANCHORS), known, 1e-12, tables, 0, GPSettings(), "none", None, "cpu")
+def cast(points: PointTable, known: NDArray[np.int64], where: NDArray[np.int64]) -> Cast:
+    return Cast(points, tuple(ANCHORS), known, 1e-12, where, 0, GPSettings(), "none", None, "cpu")
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.9])
@@ -88,7 +88,7 @@ def test_a_stand_in_is_like_the_target_and_is_judged_where_its_truth_is_known() 
     assert choose_stand_ins(ANCHORS, TARGET, np.eye(len(ANCHORS))[chosen[0]], 1) != chosen[:1]  # its axes end too early
     points, _ = points_of(anchors_of(ANCHORS[:5], rest=False, cells=4), build(TARGET, rest=False, cells=4))
     known = points.first[:-1] + 3
-    found = rehearse(cast(points, known, np.array([0, 5])), 4, points.anchors[:, 0])
+    found = rehearse(cast(points, known, points.of_tables(np.array([0, 5]))), 4, points.anchors[:, 0])
     assert found.columns.tolist() == [0, 1, 2, 3]
     assert np.isnan(found.error).sum() == 2  # what was given
     share = (points.anchors[found.fit.where, 4] - found.fit.mean) / found.fit.unit[found.fit.where]
@@ -100,7 +100,7 @@ def test_a_rehearsal_is_judged_by_a_scale_that_never_saw_its_errors() -> None:
     known, tables = points.first[:-1] + 3, np.arange(len(points.rows))
 
     def fitted(number: int) -> Rehearsal:
-        return rehearse(cast(points, known, tables), number, points.anchors[:, 0])
+        return rehearse(cast(points, known, points.of_tables(tables)), number, points.anchors[:, 0])
 
     where = np.arange(len(points))
     fit = fit_few_shot(
@@ -118,7 +118,7 @@ def test_a_rehearsal_is_judged_by_a_scale_that_never_saw_its_errors() -> None:
 def test_intervals_are_wider_by_what_those_of_like_rehearsals_lacked() -> None:
     points, _ = points_of(anchors_of(ANCHORS[:5], rest=False, cells=4), build(TARGET, rest=False, cells=4))
     known, tables = points.first[:-1] + 3, np.arange(len(points.rows))
-    found = rehearse(cast(points, known, tables), 4, points.anchors[:, 0])
+    found = rehearse(cast(points, known, points.of_tables(tables)), 4, points.anchors[:, 0])
     rng, unit = np.random.default_rng(0), found.fit.unit[known]
     left = rng.standard_normal(len(known))
     fit = replace(found.fit, left_out=left * unit)

@@ -20,6 +20,7 @@ __all__ = ["bench"]
 @click.option("--target", "targets", multiple=True, metavar="P,V,T", help="Corner to take away.  [default: all of the case]")
 @click.option("--anchor", "anchors", multiple=True, metavar="P,V,T", help="Anchors of the cases C and D.  [default: by a rule]")
 @click.option("--budget", "budgets", multiple=True, metavar="SHARE", help="Simulations to buy.  [default: those of the case]")
+@click.option("--sampler", metavar="NAME", help="Who chooses the simulations.  [default: as `plan`]")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Model, options of fill behind: auto+no-diffusion.  [default: all]")
 @click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Results; what is finished there is not run again.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Fills that run at once.  [default: 1, or all that the cluster does]")
@@ -38,6 +39,7 @@ def bench(
     targets: tuple[str, ...],
     anchors: tuple[str, ...],
     budgets: tuple[str, ...],
+    sampler: str | None,
     models: tuple[str, ...],
     out: Path,
     jobs: int | None,
@@ -69,6 +71,7 @@ def bench(
         targets=tuple(map(Corner.parse, targets)),
         anchors=tuple(map(Corner.parse, anchors)),
         budgets=budgets,
+        sampler=sampler,
         seed=seed,
         workers=jobs or session.farm.width,
         corners=corners,

@@ -31,8 +31,8 @@ class BenchSettings:
     """What is run, and how.
 
     ``models``: names, each with options of `fill` behind plus signs (``auto+no-diffusion``); none for all that are registered. ``targets``,
-    ``anchors``, ``budgets``: see ``cases.jobs``. ``workers``: cells that run at once, each in a process
-    of its own; no result depends on it but time and memory.
+    ``anchors``, ``budgets``: see ``cases.jobs``. ``sampler``: of `plan`, by name, else its default. ``workers``: cells that run at once,
+    each in a process of its own; no result depends on it but time and memory.
     ``corners``: a corner table. ``check_leakage``: record the files that plans and fills open. ``keep``: the filled libraries stay.
     ``joint``: score samples of whole tables too, of models that give them.
     """
@@ -42,6 +42,7 @@ class BenchSettings:
     targets: tuple[Corner, ...] = ()
     anchors: tuple[Corner, ...] = ()
     budgets: tuple[str, ...] = ()
+    sampler: str | None = None
     seed: int = 0
     workers: int = 1
     corners: Path | None = None
@@ -100,7 +101,7 @@ class Cells:
     def _token(self, job: Job, model: str) -> str:
         """What a result depends on."""
         parts = [self.digests[""], self.digests[job.target.name], *(self.digests[corner.name] for corner in job.anchors)]
-        parts += [str(job), model, str(self.settings.seed)]
+        parts += [str(job), model, str(self.settings.seed), self.settings.sampler or ""]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _prepare(self, job: Job, folder: Path, lock: int) -> Row:
@@ -116,6 +117,7 @@ class Cells:
         truth_path = self.libraries[job.target]
         liberty.write_blank(liberty.open_document(truth_path), template)
         ask = [*self._common("plan", job, template), "--budget", job.budget, "-o", str(plan)]
+        ask += [] if self.settings.sampler is None else ["--sampler", self.settings.sampler]
         usage, leakage = self._run(ask, folder, "plan", truth_path, lock)
         if usage.status:
             raise UserError(f"the plan ended with status {usage.status}: {usage.tail.strip()}")

@@ -120,7 +120,8 @@ def write_report(rows: Sequence[Row], facts: Mapping[str, object], folder: Path,
 
 
 def _markdown(rows: Sequence[Row], means: Sequence[Mapping[str, object]], facts: Mapping[str, object], plots: Sequence[Path]) -> str:
-    lines = ["# Sparse-corner benchmark", "", f"eda-plugin {facts['version']}; {facts['machine']}; seed {facts['seed']}.", ""]
+    run = f"eda-plugin {facts['version']}; {facts['machine']}; seed {facts['seed']}; sampler {facts['sampler']}."
+    lines = ["# Sparse-corner benchmark", "", run, ""]
     lines += [
         "Mean relative errors in per cent, with floors of 20 ps, a tenth of the median power and capacitance, a thousandth of the median "
         "leakage; ok: share within 2 % or 2 ps; paths: sums of delays along random chains; cover, width: of the intervals of delay and "

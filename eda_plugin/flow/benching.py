@@ -72,7 +72,8 @@ def bench(
 
             answers = each(farm, run_cell, tasks, names, done, settings.workers)
         ordered = [_row(task, answer) for task, answer in zip(tasks, answers, strict=True)]
-        files = write_report(ordered, {"seed": settings.seed, "version": eda_plugin.__version__}, folder, session.warn)
+        facts = {"seed": settings.seed, "sampler": settings.sampler or "default", "version": eda_plugin.__version__}
+        files = write_report(ordered, facts, folder, session.warn)
         return BenchResult(tuple(ordered), tuple(files), tuple(fault for row in ordered for fault in _faults(row)))
 
 

@@ -126,7 +126,8 @@ def plan(
         total = simulations(blank)
         count = budget_count(budget, total)
         choose = session.plugins.choose_simulations if sampler is None else session.plugins.samplers.get(sampler).choose
-        points = choose(anchors, blank, corner, count, seed, filled, asked)
+        with session.progress.stage("choosing simulations", None):
+            points = choose(anchors, blank, corner, count, seed, filled, asked)
         check_measured(points, blank)
         if from_sta is not None:
             points = _for_design(Path(from_sta), blank, count, points)

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from eda_plugin.config import FillSettings, Progress
 from eda_plugin.data.dataset import Aligned, align
 from eda_plugin.domain import Corner, Library, Origin, Points
-from eda_plugin.domain.quantity import TIMING
 from eda_plugin.errors import UserError
 from eda_plugin.models.checkpoint import save_filled
-from eda_plugin.models.features import PointTable, gather
+from eda_plugin.models.features import PointTable, timing_points
 from eda_plugin.models.others import fill_groups, informed_ratios, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
 from eda_plugin.models.timing import TimingFill, fit_timing
@@ -31,8 +30,6 @@ __all__ = ["Filled", "fill_library"]
 
 Array = NDArray[np.float64]
 
-FLOOR = 0.1
-"""Errors of delays below this share of the median delay count as errors of that size."""
 FEWEST = 8
 """Measured values below which the simulations are kept but teach nothing."""
 
@@ -84,15 +81,13 @@ def fill_library(
     m = len(aligned.known)
     values, half = np.full(m, np.nan), np.full(m, np.nan)
     origin = np.full(m, Origin.PREDICTED, dtype=np.uint8)
-    kinds = np.array([TIMING.index(key.quantity) if key.quantity in TIMING else -1 for key in aligned.template.keys])
-    rows = aligned.rows_of("timing")
     report: dict[str, object] = {}
     timing: TimingFill | None = None
     latent: Array | None = None
     informed: Array | None = None
     points: PointTable | None = None
-    if len(rows):
-        points = gather(aligned, rows, kinds, _floor(aligned, rows))
+    if len(aligned.rows_of("timing")):
+        points, floor = timing_points(aligned)
         known = np.flatnonzero(np.isfinite(aligned.known[points.flat]))
         y = aligned.known[points.flat[known]]
         zero = fit_timing_zero(points, aligned.corners, target, settings, progress)
@@ -100,7 +95,7 @@ def fill_library(
         if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
             latent = latent_coordinates(points, known, y)
             informed = informed_ratios(points, known, y)
-            timing = fit_timing(points, aligned.corners, target, zero, known, y, _floor(aligned, rows), settings, progress)
+            timing = fit_timing(points, aligned.corners, target, zero, known, y, floor, settings, progress)
             values[points.flat], half[points.flat] = timing.mean, timing.half
             origin[points.flat] = Origin.FILLED
             report["timing"] = timing.report
@@ -134,11 +129,6 @@ def _check_device(name: str) -> None:
         ) from error
     if not usable:
         raise UserError(f"the device {name!r} is not supported; expected cpu or cuda")
-
-
-def _floor(aligned: Aligned, rows: NDArray[np.int64]) -> float:
-    flat = np.isin(aligned.table_of, rows)
-    return FLOOR * float(np.nanmedian(np.abs(aligned.anchors[flat])))
 
 
 def _percent(zero: ZeroShot) -> dict[str, float]:

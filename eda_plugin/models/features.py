@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from eda_plugin.data.dataset import Aligned
 from eda_plugin.data.speed import AnchorTables, anchor_tables
+from eda_plugin.domain.quantity import TIMING
 
-__all__ = ["AtSpeed", "PointTable", "gather", "point_features", "without_holes"]
+__all__ = ["AtSpeed", "PointTable", "gather", "point_features", "timing_points", "without_holes"]
 
 Array = NDArray[np.float64]
 
+FLOOR = 0.1
+"""Errors of delays below this share of the median delay count as errors of that size."""
 GRADIENTS = 14
 SHAPES = 14
 SPEEDS = 6
@@ -124,6 +127,14 @@ def without_holes(anchors: Array, floor: float = 0.0) -> Array:
         if sound.any():
             ratio[a] = np.median(anchors[sound, a] / size[sound])
     return np.where(holes, size[:, None] * ratio, anchors)
+
+
+def timing_points(aligned: Aligned) -> tuple[PointTable, float]:
+    """All delays and transitions, and the size (s) that errors of smaller ones count as errors of; of a library that has some."""
+    rows = aligned.rows_of("timing")
+    kinds = np.array([TIMING.index(key.quantity) if key.quantity in TIMING else -1 for key in aligned.template.keys])
+    floor = FLOOR * float(np.nanmedian(np.abs(aligned.anchors[np.isin(aligned.table_of, rows)])))
+    return gather(aligned, rows, kinds, floor), floor
 
 
 def gather(aligned: Aligned, rows: NDArray[np.int64], kinds: NDArray[np.int64], floor: float) -> PointTable:

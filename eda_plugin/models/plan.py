@@ -1,8 +1,7 @@
 """Which simulations to buy at the target.
 
-Spread over all tables before any table gets its second point, and inside the tables so that every place of the grid is asked equally often:
-one point in each table beats whole cells at the same cost, and always the same place of the grid teaches nothing about the others.
-Where the budget does not reach every table, tables are taken in the order in which the anchors disagree most about them.
+Tables get simulations in proportion to how wrong they are expected to be (models/foreseen.py), mostly one or none of a small budget: that
+beats whole cells at the same cost. Inside the tables every place of the grid is asked equally often (models/spread.py).
 """
 
 from __future__ import annotations
@@ -12,11 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from eda_plugin.domain import Arc, Corner, Library, Points, TableKey, edge_of, timing_quantities
+from eda_plugin.domain import Corner, Library, Points, TableKey, edge_of, timing_quantities
 from eda_plugin.domain.quantity import DELAY, TRANSITION
 from eda_plugin.errors import UserError
+from eda_plugin.models.foreseen import foreseen
+from eda_plugin.models.spread import places_of, turns_of
 
-__all__ = ["coordinates", "grids", "plan_points"]
+__all__ = ["coordinates", "even_points", "grids", "places_asked", "plan_points", "points_at"]
 
 Array = NDArray[np.float64]
 
@@ -28,34 +29,40 @@ def plan_points(anchors: Sequence[Library], template: Library, target: Corner, c
     anchors.
     """
     rows = grids(template)
-    sizes = template.shape[rows].prod(axis=1)
-    if count > int(sizes.sum()):
-        raise UserError(f"{count} simulations were asked for, and the template has {int(sizes.sum())} places at the target {target}")
-    rng = np.random.default_rng(seed)
-    order = _order(anchors, template, rows, rng)
-    arcs: list[Arc] = []
-    edges: list[str] = []
-    index: list[list[float]] = []
-    places = {int(size): _even_places(template.shape[rows[sizes == size][0]], rng) for size in np.unique(sizes)}
-    turn = np.zeros(len(rows), dtype=np.int64)
-    offset = dict.fromkeys(places, 0)
-    start = np.empty(len(rows), dtype=np.int64)
-    for n in order:  # neighbours in the order begin at different places of the grid
-        size = int(sizes[n])
-        start[n] = offset[size]
-        offset[size] += 1
-    while len(arcs) < count:
-        for n in order:
-            size = int(sizes[n])
-            if turn[n] >= size or len(arcs) >= count:
-                continue
-            place = _place(places[size], int(start[n]), int(turn[n]))
-            turn[n] += 1
-            key = template.keys[rows[n]]
-            arcs.append(key.arc)
-            edges.append(edge_of(key.quantity))
-            index.append(coordinates(template, int(rows[n]), place))
-    return Points.plan(tuple(arcs), tuple(edges), np.array(index, dtype=np.float64).reshape(len(arcs), 2))
+    _check(template, rows, count)
+    return points_at(template, _spread(template, rows, foreseen(anchors, template, target, rows, count, seed), count, seed))
+
+
+def even_points(template: Library, asked: Points | None, count: int, seed: int) -> Points:
+    """The same without a look at the anchors, or as many as are left: in each table as many, or one more. None that was ``asked`` for."""
+    rows = grids(template)
+    if asked is None:
+        _check(template, rows, count)
+    done = places_asked(template, rows, asked)
+    total = min(count + sum(map(len, done.values())), int(template.shape[rows].prod(axis=1).sum()))
+    spread = _spread(template, rows, np.ones(len(rows)), total, seed)
+    return points_at(template, [(row, place) for row, place in spread if place not in done.get(row, ())][:count])
+
+
+def _check(template: Library, rows: NDArray[np.int64], count: int) -> None:
+    places = int(template.shape[rows].prod(axis=1).sum())
+    if count > places:
+        raise UserError(f"{count} simulations were asked for, and the template has {places} places")
+
+
+def _spread(template: Library, rows: NDArray[np.int64], expected: Array, count: int, seed: int) -> list[tuple[int, int]]:
+    """Row and place of each simulation."""
+    shapes, rng = template.shape[rows], np.random.default_rng(seed)
+    tables, places = places_of(shapes, turns_of(expected, shapes.prod(axis=1), count, rng), rng)
+    return list(zip(rows[tables].tolist(), places.tolist(), strict=True))
+
+
+def points_at(template: Library, chosen: Sequence[tuple[int, int]]) -> Points:
+    """Simulations by their table's row and their place in its grid."""
+    keys = [template.keys[row] for row, _ in chosen]
+    index = [coordinates(template, row, place) for row, place in chosen]
+    edges = tuple(edge_of(key.quantity) for key in keys)
+    return Points.plan(tuple(key.arc for key in keys), edges, np.array(index, dtype=np.float64).reshape(len(keys), 2))
 
 
 def grids(template: Library) -> NDArray[np.int64]:
@@ -77,29 +84,16 @@ def coordinates(template: Library, row: int, place: int) -> list[float]:
     return [*(float(axis[i]) for axis, i in zip(axes, at, strict=True)), 0.0, 0.0][:2]
 
 
-def _order(anchors: Sequence[Library], template: Library, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Tables in random order within five classes of how much the anchors disagree about them, the classes that disagree most first."""
-    spread = np.zeros(len(rows))
-    for n, row in enumerate(rows):
-        key = template.keys[row]
-        level = [float(np.nanmean(np.abs(anchor[key].values))) for anchor in anchors if key in anchor and anchor[key].values.size]
-        level = [value for value in level if value > 0]
-        spread[n] = float(np.std(np.log(sorted(level)))) if len(level) > 1 else 0.0
-    rank = np.argsort(np.argsort(-spread, kind="stable"), kind="stable") * 5 // max(len(rows), 1)
-    shuffled = rng.permutation(len(rows))
-    return shuffled[np.argsort(rank[shuffled], kind="stable")]
-
-
-def _even_places(shape: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Every place of a grid once, in random order."""
-    return rng.permutation(int(np.prod(shape)))
-
-
-def _place(places: NDArray[np.int64], start: int, turn: int) -> int:
-    """The place of a table's ``turn``-th simulation.
-
-    Half way round the order each time, so that tables that share one place share no other.
-    """
-    size = len(places)
-    step = next(s for s in range(max(size // 2, 1), size + 1) if np.gcd(s, size) == 1)
-    return int(places[(start + turn * step) % size])
+def places_asked(template: Library, rows: NDArray[np.int64], asked: Points | None) -> dict[int, list[int]]:
+    """Places of the grids, by row, that were asked for."""
+    at: dict[int, list[int]] = {}
+    if asked is None:
+        return at
+    known = {(template.keys[row].arc, edge_of(template.keys[row].quantity)): int(row) for row in rows}
+    for arc, edge, index in zip(asked.arcs, asked.edges, asked.index, strict=True):
+        row = known.get((arc, edge))
+        if row is not None:
+            axes = [template.axes[a].values for a in template.axis[row] if a >= 0]
+            places = [int(np.abs(axis - x).argmin()) for axis, x in zip(axes, index, strict=False)]
+            at.setdefault(row, []).append(int(np.ravel_multi_index(places, [len(axis) for axis in axes])) if axes else 0)
+    return at

@@ -34,12 +34,11 @@ LARGE = 50_000
 class Rehearsal:
     """One anchor in the target's place. ``error`` (E,) at ``fit.where``, as a share of ``fit.unit``, NaN where the truth is unknown.
 
-    ``columns``: the anchors that it was predicted from; ``tables``: the tables that were predicted whole.
+    ``columns``: the anchors that it was predicted from.
     """
 
     corner: Corner
     columns: Index
-    tables: Index
     fit: FewShot
     error: Array
 
@@ -56,14 +55,14 @@ def choose_stand_ins(corners: Sequence[Corner], target: Corner, beyond: Array, c
 
 @dataclass(frozen=True, eq=False)
 class Cast:
-    """What all rehearsals of a fill share: the ``points``, the anchors' ``corners``, where the target is simulated (``known``), the
-    ``tables`` that are predicted whole, and how the target itself was fitted. ``floor`` in s."""
+    """What all rehearsals of a fill share: the ``points``, the anchors' ``corners``, where the target is simulated (``known``), ``where``
+    (E,) the stand-ins are predicted, and how the target itself was fitted. ``floor`` in s."""
 
     points: PointTable
     corners: tuple[Corner, ...]
     known: Index
     floor: float
-    tables: Index
+    where: Index
     seed: int
     settings: GPSettings
     layer: Layer
@@ -80,7 +79,7 @@ def rehearse(cast: Cast, stand_in: int, zero: Array, *, taught: tuple[Index, Arr
     points, truth = cast.points, cast.points.anchors[:, stand_in]
     own = cast.known[points.beyond[cast.known, stand_in] <= 0]
     columns = np.delete(np.arange(points.anchors.shape[1]), stand_in)
-    where = points.of_tables(cast.tables)
+    where = cast.where
     fit = fit_few_shot(
         points,
         columns,
@@ -100,7 +99,7 @@ def rehearse(cast: Cast, stand_in: int, zero: Array, *, taught: tuple[Index, Arr
     sound = points.beyond[where, stand_in] <= 0
     error = np.where(sound, (truth[where] - fit.mean) / fit.unit[where], np.nan)
     error[np.isin(where, fit.known)] = np.nan
-    return Rehearsal(cast.corners[stand_in], columns, cast.tables, fit, error)
+    return Rehearsal(cast.corners[stand_in], columns, fit, error)
 
 
 def learn_from(cast: Cast, stand_in: int, zero: Array, stage: Stage) -> Rehearsal:

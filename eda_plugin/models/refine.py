@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.domain import Library, Origin, Points, TableKey, edge_of, timing_quantities
 from eda_plugin.errors import UserError
-from eda_plugin.models.plan import coordinates, grids
+from eda_plugin.models.plan import grids, places_asked, points_at
 
 __all__ = ["plan_more"]
 
@@ -69,7 +69,7 @@ def plan_more(filled: Library, template: Library, asked: Points | None, count: i
     if filled.lower is None or filled.upper is None:
         raise UserError("the model gives no intervals, so there is nothing to say where the next simulations teach most; choose another")
     rows = grids(template)
-    done = _asked(template, rows, asked)
+    done = places_asked(template, rows, asked)
     near: dict[tuple[int, ...], Array] = {}
     tables = [_grid(filled, template, int(row), done.get(int(row), []), near) for row in rows]
     heap = [(-gain, n, place) for n, (gain, place) in enumerate(table.best() for table in tables) if gain >= 0]
@@ -83,9 +83,7 @@ def plan_more(filled: Library, template: Library, asked: Points | None, count: i
         gain, place = table.best()
         if gain >= 0:
             heapq.heappush(heap, (-gain, n, place))
-    keys = [template.keys[row] for row, _ in chosen]
-    index = np.array([coordinates(template, row, place) for row, place in chosen], dtype=np.float64).reshape(len(chosen), 2)
-    return Points.plan(tuple(key.arc for key in keys), tuple(edge_of(key.quantity) for key in keys), index)
+    return points_at(template, chosen)
 
 
 def _grid(filled: Library, template: Library, row: int, done: Sequence[int], near: dict[tuple[int, ...], Array]) -> _Grid:
@@ -113,18 +111,3 @@ def _grid(filled: Library, template: Library, row: int, done: Sequence[int], nea
         spreads.append(np.where(np.isfinite(half) & ~measured, half, 0.0))
         free &= ~measured
     return _Grid(row, np.array(spreads).reshape(-1, size), near[axes], free)
-
-
-def _asked(template: Library, rows: NDArray[np.int64], asked: Points | None) -> dict[int, list[int]]:
-    """Places of the grids, by row, that were asked for."""
-    at: dict[int, list[int]] = {}
-    if asked is None:
-        return at
-    known = {(template.keys[row].arc, edge_of(template.keys[row].quantity)): int(row) for row in rows}
-    for arc, edge, index in zip(asked.arcs, asked.edges, asked.index, strict=True):
-        row = known.get((arc, edge))
-        if row is not None:
-            axes = [template.axes[a].values for a in template.axis[row] if a >= 0]
-            places = [int(np.abs(axis - x).argmin()) for axis, x in zip(axes, index, strict=False)]
-            at.setdefault(row, []).append(int(np.ravel_multi_index(places, [len(axis) for axis in axes])) if axes else 0)
-    return at

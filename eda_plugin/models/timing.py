@@ -14,7 +14,7 @@ from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FEWEST, FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings
-from eda_plugin.models.intervals import Scale, conformal, error_features, fit_scale
+from eda_plugin.models.intervals import Factors, Scale, conformal, error_features, fit_scale
 from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, learn_from, rehearse_all
 from eda_plugin.models.residual import ResidualModel, conditions, fit_residual_model, table_set
@@ -85,7 +85,7 @@ def fit_timing(
     tables = np.sort(rng.permutation(len(points.rows))[:TABLES])
     outside = (points.beyond > 0).mean(axis=0)
     chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
-    cast = Cast(points, tuple(corners), known, floor, tables, settings.seed, gp, layer, None, settings.device)
+    cast = Cast(points, tuple(corners), known, floor, points.of_tables(tables), settings.seed, gp, layer, None, settings.device)
     with progress.stage("fitting delay and transition", steps if layer == "process" else None) as stage:
         teachers = chosen[:1] if layer == "process" and len(known) < CALIBRATE else []
         rehearsals = [learn_from(cast, number, zero.held_out[:, number], stage) for number in teachers]
@@ -113,7 +113,7 @@ def fit_timing(
         scale, scale_known, rehearsed = scales(points, fit, rehearsals, settings.seed)
         left = fit.left_out / fit.unit[known]
         if len(known) >= CALIBRATE:
-            factors = conformal(left, scale_known, points.kind[known], kinds, settings.interval)
+            factors = _at_simulated(points, fit, scale_known, settings.interval)
             factors = factors.wider(mended(points, rehearsed, zero.widen[chosen], settings.interval))
         else:
             pairs = [
@@ -132,7 +132,7 @@ def fit_timing(
     judged: dict[str, object] = {}
     with progress.stage("training the diffusion model", diffusion.steps if sampled else None) as stage:
         for shape, members in shapes.items():
-            sets = [table_set(points, r.tables, shape, r.error, s, r.fit.known, _surprise(r.fit, s, points)) for r, s, _ in rehearsed]
+            sets = [table_set(points, tables, shape, r.error, s, r.fit.known, _surprise(r.fit, s, points)) for r, s, _ in rehearsed]
             sets = [part for part in sets if len(part.table)]
             model = fit_residual_model(
                 points,
@@ -206,14 +206,23 @@ def mended(points: PointTable, rehearsed: Sequence[tuple[Rehearsal, Array, Array
         kind, sound = points.kind[r.fit.where], np.isfinite(r.error)
         if not sound.any() or not len(r.fit.known):
             return 1.0
-        left = r.fit.left_out / r.fit.unit[r.fit.known]
-        factors = conformal(left, scale_known, points.kind[r.fit.known], int(points.kind.max()) + 1, coverage)
+        factors = _at_simulated(points, r.fit, scale_known, coverage)
         reach = factors.of(kind[sound], scale[sound]) * scale[sound]
         lacked.append(float(np.quantile(np.abs(r.error[sound]) / reach, coverage)))
     if not lacked:
         return 1.0
     alike = np.exp(-0.5 * (np.log(widen) / ALIKE) ** 2)
     return float(np.clip((alike @ lacked + 1.0) / (alike.sum() + 1.0), 1.0, MOST))
+
+
+def _at_simulated(points: PointTable, fit: FewShot, scale_known: Array, coverage: float) -> Factors:
+    """Factors by the simulated points, each predicted without itself: by those that are alone in their table, where they are enough. What
+    its own table's other points predict is less wrong than any point of a table without simulations."""
+    table, kind = points.table[fit.known], points.kind[fit.known]
+    alone = np.bincount(table)[table] == 1
+    used = alone if alone.sum() >= CALIBRATE else np.ones(len(table), dtype=bool)
+    left = fit.left_out / fit.unit[fit.known]
+    return conformal(left[used], scale_known[used], kind[used], int(points.kind.max()) + 1, coverage)
 
 
 def _surprise(fit: FewShot, scale: Array, points: PointTable) -> Array:
