@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FewShot
 
-__all__ = ["Factors", "Scale", "conformal", "error_features", "fit_scale"]
+__all__ = ["ENOUGH", "Factors", "Scale", "conformal", "error_features", "fit_scale"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -14,7 +14,7 @@ from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FEWEST, FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings
-from eda_plugin.models.intervals import Factors, Scale, conformal, error_features, fit_scale
+from eda_plugin.models.intervals import ENOUGH, Factors, Scale, conformal, error_features, fit_scale
 from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, learn_from, rehearse_all
 from eda_plugin.models.residual import ResidualModel, conditions, fit_residual_model, table_set
@@ -38,6 +38,8 @@ fewer it learns the values by heart: what is left of 190 of them is too small by
 ALIKE, MOST = 0.5, 2.0
 """How far apart two corners are, by the logarithm of how certain kriging is of them, before one says little of the other's intervals; and
 the most by which these say that the other's are too narrow."""
+SEVERAL = 2
+"""Simulated points of a table from which on there are several."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def fit_timing(
         left = fit.left_out / fit.unit[known]
         if len(known) >= CALIBRATE:
             factors = _at_simulated(points, fit, scale_known, settings.interval)
-            factors = factors.wider(mended(points, rehearsed, zero.widen[chosen], settings.interval))
+            wider = mended(points, rehearsed, zero.widen[chosen], settings.interval)[_simulated(points, fit)]
         else:
             pairs = [
                 (r.error[np.isfinite(r.error)], s[np.isfinite(r.error)], points.kind[r.fit.where][np.isfinite(r.error)])
@@ -124,7 +126,8 @@ def fit_timing(
                 (np.concatenate(part) for part in zip(*pairs, strict=True)) if pairs else (left, scale_known, points.kind[known])
             )
             factors = conformal(error, size, kind, kinds, settings.interval).at_least(left, scale_known, settings.interval)
-        half = factors.of(points.kind, scale) * scale * fit.unit
+            wider = np.ones(len(points))
+        half = wider * factors.of(points.kind, scale) * scale * fit.unit
     shapes = _shapes(points)
     diffusion = DiffusionSettings()
     sampled = settings.diffusion and settings.model == "auto"
@@ -194,25 +197,34 @@ def scales(
     return scale.predict(own), scale.predict(at_known), rehearsed
 
 
-def mended(points: PointTable, rehearsed: Sequence[tuple[Rehearsal, Array, Array]], widen: Array, coverage: float) -> float:
-    """Factor, 1 or more, by which intervals are to be wider that were calibrated at the points simulated at a target.
+def mended(points: PointTable, rehearsed: Sequence[tuple[Rehearsal, Array, Array]], widen: Array, coverage: float) -> Array:
+    """Factors (``SEVERAL`` + 1,), 1 or more, by which intervals are to be wider that were calibrated at the points simulated at a target:
+    in tables without simulations, with one, with several.
 
     It is what the rehearsals' intervals lacked that were calibrated so, each as alike to the target as kriging says that it is as certain
-    as the target (``widen`` (R,), 1 for equal): where a corner is extrapolated, errors at its simulated points say too little. One that
-    lacked nothing is taken to have been seen, too: they are few.
+    as the target (``widen`` (R,), 1 for equal): where a corner is extrapolated, errors at its simulated points say too little, and tables
+    are simulated several times because they are hard to tell. One that lacked nothing is taken to have been seen, too: they are few.
     """
-    lacked = []
+    classes = range(SEVERAL + 1)
+    lacked: list[list[float]] = []
     for r, scale, scale_known in rehearsed:
         kind, sound = points.kind[r.fit.where], np.isfinite(r.error)
         if not sound.any() or not len(r.fit.known):
-            return 1.0
+            return np.ones(len(classes))
         factors = _at_simulated(points, r.fit, scale_known, coverage)
-        reach = factors.of(kind[sound], scale[sound]) * scale[sound]
-        lacked.append(float(np.quantile(np.abs(r.error[sound]) / reach, coverage)))
+        missed = np.abs(r.error[sound]) / (factors.of(kind[sound], scale[sound]) * scale[sound])
+        simulated = _simulated(points, r.fit)[r.fit.where][sound]
+        groups = [missed[simulated == n] for n in classes]
+        lacked.append([float(np.quantile(group if len(group) >= ENOUGH else missed, coverage)) for group in groups])
     if not lacked:
-        return 1.0
+        return np.ones(len(classes))
     alike = np.exp(-0.5 * (np.log(widen) / ALIKE) ** 2)
-    return float(np.clip((alike @ lacked + 1.0) / (alike.sum() + 1.0), 1.0, MOST))
+    return np.asarray(np.clip((alike @ np.array(lacked) + 1.0) / (alike.sum() + 1.0), 1.0, MOST), dtype=np.float64)
+
+
+def _simulated(points: PointTable, fit: FewShot) -> Index:
+    """(M,) simulated points of each point's table, up to ``SEVERAL``."""
+    return np.minimum(np.bincount(points.table[fit.known], minlength=len(points.rows)), SEVERAL)[points.table]
 
 
 def _at_simulated(points: PointTable, fit: FewShot, scale_known: Array, coverage: float) -> Factors:
