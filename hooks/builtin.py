@@ -99,7 +99,9 @@ def choose_corners(anchors: Sequence[Library]) -> list[Corner]:
 def register_samplers(registry: SamplerRegistry) -> None:
     from eda_plugin.hooks.registries import Sampler
 
-    registry.add(Sampler("variance", "where anchors in the target's place were least certain; later, where the fill is", choose_simulations))
+    registry.add(
+        Sampler("variance", "where anchors in the target's place were least certain; later, where the fill is", choose_simulations)
+    )
     registry.add(Sampler("even", "baseline: as many in each table, at random", _choose_evenly))
 
 
