@@ -118,7 +118,7 @@ def choose_simulations(
 
 
 def _choose_evenly(
-    anchors: Sequence[Library], template: Library, target: Corner, count: int, seed: int, filled: Library | None, asked: Points | None
+    _anchors: Sequence[Library], template: Library, _target: Corner, count: int, seed: int, _filled: Library | None, asked: Points | None
 ) -> Points:
     from eda_plugin.models.plan import even_points
 

@@ -22,6 +22,7 @@ from eda_plugin.domain import Corner, Library, Points
 from eda_plugin.farm import all_of
 from eda_plugin.flow.session import Session
 from eda_plugin.hooks.manager import Plugins
+from eda_plugin.models.spread import parts_of
 
 if TYPE_CHECKING:
     from eda_plugin.qa.findings import Finding
@@ -84,12 +85,8 @@ def blocks_of(template: Library, anchors: Sequence[Library]) -> dict[str, int]:
         sizes[key.cell] += size
     total = sum(sizes.values())
     count = max(math.ceil(total / VALUES), math.ceil(total * len(anchors) / NUMBERS), 1)
-    behind, number = 0, {}
-    for cell, size in sizes.items():
-        number[cell] = min(int((behind + size / 2) * count / max(total, 1)), count - 1)
-        behind += size
-    places = {place: rank for rank, place in enumerate(sorted(set(number.values())))}  # a cell larger than a block leaves one empty
-    number = {cell: places[place] for cell, place in number.items()}
+    parts = parts_of(np.array(list(sizes.values()), dtype=np.float64), count)
+    number = dict(zip(sizes, parts.tolist(), strict=True))
     for anchor in anchors:
         for cell in dict.fromkeys(key.cell for key in anchor.keys):
             number.setdefault(cell, 0)

@@ -17,7 +17,7 @@ from eda_plugin.errors import UserError
 from eda_plugin.models.foreseen import foreseen
 from eda_plugin.models.spread import places_of, turns_of
 
-__all__ = ["coordinates", "even_points", "grids", "places_asked", "plan_points", "points_at"]
+__all__ = ["even_points", "grids", "places_asked", "plan_points", "points_at"]
 
 Array = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def _spread(template: Library, rows: NDArray[np.int64], expected: Array, count: 
 def points_at(template: Library, chosen: Sequence[tuple[int, int]]) -> Points:
     """Simulations by their table's row and their place in its grid."""
     keys = [template.keys[row] for row, _ in chosen]
-    index = [coordinates(template, row, place) for row, place in chosen]
+    index = [_coordinates(template, row, place) for row, place in chosen]
     edges = tuple(edge_of(key.quantity) for key in keys)
     return Points.plan(tuple(key.arc for key in keys), edges, np.array(index, dtype=np.float64).reshape(len(keys), 2))
 
@@ -77,7 +77,7 @@ def grids(template: Library) -> NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
-def coordinates(template: Library, row: int, place: int) -> list[float]:
+def _coordinates(template: Library, row: int, place: int) -> list[float]:
     """Where the ``place``-th value of a table lies along its first two axes (SI), 0 along an axis that it has not."""
     axes = [template.axes[a].values for a in template.axis[row] if a >= 0]
     at = np.unravel_index(place, [len(axis) for axis in axes]) if axes else ()

@@ -1,4 +1,4 @@
-"""How a number of simulations is spread over tables, and over the places of their grids.
+"""How a number of simulations is spread over tables, and over the places of their grids; and a library over parts.
 
 A table gets in proportion to the error that is expected of it; inside the tables every place of the grid is asked equally often: always the
 same place teaches nothing about the others, and more of the places where errors are large was measured to be no better.
@@ -9,13 +9,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["places_of", "turns_of"]
+__all__ = ["parts_of", "places_of", "turns_of"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 LEAST, MOST = 0.1, 3.0
 """Bounds of an expected error, as a share of the mean: how wrong a table is, is not known so well."""
+
+
+def parts_of(sizes: Array, count: int) -> Index:
+    """(n,) number of the part, from 0, of each of n things of ``sizes`` (n,): neighbours go together, at most ``count`` parts of about one
+    size, none empty."""
+    ends = np.cumsum(sizes)
+    middle = (ends - sizes / 2) * count / max(float(sizes.sum()), 1.0)
+    part = np.minimum(middle.astype(np.int64), count - 1)
+    return np.unique(part, return_inverse=True)[1].astype(np.int64)  # something larger than a part leaves one empty
 
 
 def turns_of(expected: Array, sizes: Index, count: int, rng: np.random.Generator) -> Index:

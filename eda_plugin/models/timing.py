@@ -230,9 +230,9 @@ def _simulated(points: PointTable, fit: FewShot) -> Index:
 def _at_simulated(points: PointTable, fit: FewShot, scale_known: Array, coverage: float) -> Factors:
     """Factors by the simulated points, each predicted without itself: by those that are alone in their table, where they are enough. What
     its own table's other points predict is less wrong than any point of a table without simulations."""
-    table, kind = points.table[fit.known], points.kind[fit.known]
-    alone = np.bincount(table)[table] == 1
-    used = alone if alone.sum() >= CALIBRATE else np.ones(len(table), dtype=bool)
+    kind = points.kind[fit.known]
+    alone = _simulated(points, fit)[fit.known] == 1
+    used = alone if alone.sum() >= CALIBRATE else np.ones(len(kind), dtype=bool)
     left = fit.left_out / fit.unit[fit.known]
     return conformal(left[used], scale_known[used], kind[used], int(points.kind.max()) + 1, coverage)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.domain import Library, Points, edge_of
-from eda_plugin.models.plan import coordinates, grids
+from eda_plugin.models.plan import grids, points_at
 
 __all__ = ["REST", "Used", "places_used", "plan_used"]
 
@@ -92,10 +92,8 @@ def plan_used(uses: Sequence[Used], template: Library, count: int, general: Poin
     turns = max((weight.size for weight in weights.values()), default=0)
     for turn in range(turns):
         chosen += [(row, int(order[row][turn])) for row in tables if turn < len(order[row]) and weights[row][order[row][turn]] > 0]
-    chosen = chosen[: count - round(REST * count)]
-    arcs = [template.keys[row].arc for row, _ in chosen]
-    edges = [edge_of(template.keys[row].quantity) for row, _ in chosen]
-    index = [coordinates(template, row, place) for row, place in chosen]
+    first = points_at(template, chosen[: count - round(REST * count)])
+    arcs, edges, index = list(first.arcs), list(first.edges), first.index.tolist()
     known = set(zip(arcs, edges, map(tuple, index), strict=True))
     for arc, edge, at in zip(general.arcs, general.edges, general.index.tolist(), strict=True):
         if len(arcs) < count and (arc, edge, tuple(at)) not in known:
