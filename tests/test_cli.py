@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from eda_plugin.cli import show
@@ -394,7 +395,9 @@ def test_measure_files_make_the_library_that_liberty_tells(repository: Path, cap
 # Predictors
 
 
-def test_a_predictor_is_trained_kept_and_asked(anchors: list[Path], tmp_path: Path, capsys: Capture) -> None:
+def test_a_predictor_is_trained_kept_and_asked(
+    anchors: list[Path], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queries, kept, answers = tmp_path / "q.csv", tmp_path / "p.safetensors", tmp_path / "a.csv"
     fields = ["cell", "pin", "related_pin", "timing_type", "timing_sense", "when", "edge", "index_1", "index_2"]
     queries.write_text(",".join(fields) + "\n" + "INV_1,Y,A,combinational,negative_unate,,rise,0.1,0.01\n")
@@ -411,5 +414,24 @@ def test_a_predictor_is_trained_kept_and_asked(anchors: list[Path], tmp_path: Pa
     assert "it knows no cell NAND" in fails(capsys, 2, "predict", kept, *ask)
     assert "nothing to do" in fails(capsys, 2, "predict", kept)
     assert "go together" in fails(capsys, 2, "predict", kept, "--points", queries)
+
+    row = "INV_1,Y,A,combinational,negative_unate,,rise,{},0.01\n"  # many points are asked part by part
+    queries.write_text(",".join(fields) + "\n" + "".join(row.format((5 + number) / 100) for number in range(16)))
+    assert call("predict", kept, *ask) == 0
+    once = answers.read_bytes()
+    assert len(once.splitlines()) == 17
+    monkeypatch.setattr("eda_plugin.flow.prediction.PART", 7)
+    for ending in ("csv", "csv.gz", "parquet"):
+        assert call("predict", kept, *ask[:-1], tmp_path / f"parts.{ending}") == 0
+    assert once == (tmp_path / "parts.csv").read_bytes() == gzip.decompress((tmp_path / "parts.csv.gz").read_bytes())
+    assert pq.read_table(tmp_path / "parts.parquet").column("delay").to_pylist() == [
+        float(line.split(b",")[-2]) for line in once.splitlines()[1:]
+    ]
+    queries.write_text(queries.read_text() + row.format(0.1).replace("INV_1", "NAND"))
+    told = fails(capsys, 2, "predict", kept, *ask)
+    assert "behind its first 14 points: query 3" in told
+    assert "it knows no cell NAND" in told
+    assert answers.read_bytes() == once
+    assert "cannot read" in fails(capsys, 2, "predict", kept, "--points", tmp_path / "none.csv", *ask[2:])
     kept.write_bytes(b"broken")
     assert str(kept) in fails(capsys, 2, "predict", kept, *ask)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from eda_plugin.errors import InternalError, ParseError, UserError
 from eda_plugin.files import replace_atomically
 
-__all__ = ["KEY", "csv_rows", "in_unit", "is_parquet", "numbers", "read_table", "refuse", "texts", "write_parts", "write_table"]
+__all__ = ["KEY", "csv_rows", "in_unit", "is_parquet", "numbers", "read_table", "refuse", "texts", "write_table", "write_tables"]
 
 KEY = ("cell", "pin", "related_pin", "timing_type", "timing_sense", "when")
 
@@ -186,7 +186,7 @@ def write_table(table: pa.Table, path: str | Path) -> None:
             raise UserError(f"cannot write {target}: unknown ending {target.suffix!r}; expected .csv, .csv.gz or .parquet")
 
 
-def write_parts(tables: Iterable[pa.Table], path: str | Path) -> None:
+def write_tables(tables: Iterable[pa.Table], path: str | Path) -> None:
     """As ``write_table`` for tables that are one behind the other: only one of them is in memory."""
     target, writer = Path(path), None
     with replace_atomically(target) as part, contextlib.ExitStack() as stack:

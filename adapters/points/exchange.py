@@ -7,17 +7,18 @@ stands as the delay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
-from eda_plugin.adapters.points.columns import KEY, in_unit, numbers, read_table, refuse, texts, write_table
+from eda_plugin.adapters.points.columns import KEY, in_unit, numbers, read_table, refuse, texts, write_tables
 from eda_plugin.domain import Arc, Header, Points
 
-__all__ = ["read", "write"]
+__all__ = ["read", "read_parts", "write", "write_parts"]
 
 INDEX = ("index_1", "index_2")
 ANSWER = ("delay", "transition")
@@ -37,31 +38,41 @@ def read(path: str | Path, *, header: Header, load_first: bool = False) -> Point
     passed over. Raises ``ParseError`` with line and column for a missing column, a short row, an edge other than rise and
     fall, a cell that is no number.
     """
+    return next(read_parts(path, header=header, load_first=load_first))
+
+
+def read_parts(path: str | Path, *, header: Header, load_first: bool = False, rows: int | None = None) -> Iterator[Points]:
+    """As ``read``, ``rows`` points at a time (all at once by default; at least one part): only those of one part are objects, the others
+    stay columns. What is wrong anywhere in the file is raised before the first part."""
     path = Path(path)
     table = read_table(path, (*KEY, "edge", *INDEX), ANSWER)
-    edges = tuple(texts(table, "edge").to_pylist())
-    strange = next((row for row, edge in enumerate(edges) if edge not in ("rise", "fall")), None)
-    if strange is not None:
-        refuse("expected rise or fall", path, strange, "edge", edges[strange])
-    arcs = _arcs(table)
-    index = np.stack([numbers(table, name, path, empty=name == INDEX[1]) for name in INDEX], axis=1) * _factors(arcs, header, load_first)
-    lacking = next((row for row in np.flatnonzero(np.isnan(index[:, 1])).tolist() if not arcs[row].is_pulse), None)
-    if lacking is not None:
-        refuse("expected a finite number", path, lacking, INDEX[1], "")
-    delay, transition = (
-        numbers(table, name, path, empty=True) * header.time if name in table.column_names else np.full(len(table), np.nan)
-        for name in ANSWER
+    edges = texts(table, "edge")
+    strange = pa.compute.index(pa.compute.is_in(edges, pa.array(["rise", "fall"])), False).as_py()
+    if strange >= 0:
+        refuse("expected rise or fall", path, strange, "edge", edges[strange].as_py())
+    keys = [texts(table, name).dictionary_encode() for name in KEY]
+    index = np.stack([numbers(table, name, path, empty=name == INDEX[1]) for name in INDEX], axis=1)
+    single = np.flatnonzero(np.isnan(index[:, 1]))
+    lacking = next(
+        (row for row, arc in zip(single, _arcs([key.take(pa.array(single)) for key in keys]), strict=True) if not arc.is_pulse), None
     )
-    return Points(arcs, edges, index, delay, transition, str(path))
+    if lacking is not None:
+        refuse("expected a finite number", path, int(lacking), INDEX[1], "")
+    answers = [numbers(table, name, path, empty=True) * header.time if name in table.column_names else None for name in ANSWER]
+    count, step = len(table), rows or max(len(table), 1)
+    del table
+    for begin in range(0, max(count, 1), step):
+        part = slice(begin, begin + step)
+        arcs = _arcs([key[part] for key in keys])
+        delay, transition = (np.full(len(arcs), np.nan) if values is None else values[part] for values in answers)
+        there = index[part] * _factors(arcs, header, load_first)
+        yield Points(arcs, tuple(edges[part].to_pylist()), there, delay, transition, str(path))
 
 
-def _arcs(table: pa.Table) -> tuple[Arc, ...]:
-    """The arc of each row; rows of one arc share the object."""
-    codes = np.zeros(len(table), dtype=np.int64)
-    columns = []
-    for name in KEY:
-        column = texts(table, name).dictionary_encode()
-        columns.append(column)
+def _arcs(columns: Sequence[pa.DictionaryArray]) -> tuple[Arc, ...]:
+    """The arc of each row, by the columns of ``KEY``; rows of one arc share the object."""
+    codes = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
         places = column.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         # Numbered anew after each column, so that the codes stay small.
         _, codes = np.unique(codes * max(len(column.dictionary), 1) + places, return_inverse=True)
@@ -77,6 +88,15 @@ def write(points: Points, path: str | Path, *, header: Header, answered: bool, l
 
     An index value read back in the same unit has the same bits; a missing answer is an empty cell (null in Parquet).
     """
+    write_parts([points], path, header=header, answered=answered, load_first=load_first)
+
+
+def write_parts(points: Iterable[Points], path: str | Path, *, header: Header, answered: bool, load_first: bool = False) -> None:
+    """As ``write``, for points that come part by part: only one part is in memory."""
+    write_tables((_table(part, header, answered, load_first) for part in points), path)
+
+
+def _table(points: Points, header: Header, answered: bool, load_first: bool) -> pa.Table:
     columns: dict[str, pa.Array] = {name: pa.array([arc[place] for arc in points.arcs], pa.string()) for place, name in enumerate(KEY)}
     columns["edge"] = pa.array(points.edges, pa.string())
     factors = _factors(points.arcs, header, load_first)
@@ -89,4 +109,4 @@ def write(points: Points, path: str | Path, *, header: Header, answered: bool, l
     if answered:
         for name, values in zip(ANSWER, (points.delay, points.transition), strict=True):
             columns[name] = pa.array(in_unit(values, header.time), from_pandas=True)
-    write_table(pa.table(columns), path)
+    return pa.table(columns)

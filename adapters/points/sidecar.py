@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from eda_plugin.adapters.points.columns import KEY, in_unit, read_table, write_parts, write_table
+from eda_plugin.adapters.points.columns import KEY, in_unit, read_table, write_table, write_tables
 from eda_plugin.data.columnar import coordinates, place_columns, repeated
 from eda_plugin.domain import Library, Origin, TableKey
 from eda_plugin.domain.quantity import TIMING
@@ -50,7 +50,7 @@ def write_values(library: Library, path: str | Path) -> None:
         write_table(_value_table(library), path)
     else:
         parts = zip(begins, [*begins[1:], len(library)], strict=True)
-        write_parts((_value_table(library.take(np.arange(begin, end))) for begin, end in parts), path)
+        write_tables((_value_table(library.take(np.arange(begin, end))) for begin, end in parts), path)
 
 
 def _value_table(library: Library) -> pa.Table:

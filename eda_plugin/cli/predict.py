@@ -57,8 +57,8 @@ def predict(
     if query is not None and target is not None:
         summary |= made.ask_one(_fields(query), target)
     if points is not None and target is not None and answers is not None:
-        found = made.ask(points, target)
-        summary |= {"points": len(found.points), "outside": found.outside, "answers": str(made.write_answers(found, answers))}
+        found = made.ask(points, target, answers)
+        summary |= {"points": found.points, "outside": found.outside, "answers": str(found.path)}
     files = [Path(str(summary[name])) for name in ("predictor", "answers") if name in summary]
     note({name: value for name, value in summary.items() if name not in ("predictor", "answers")}, files)
     if json_:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,22 @@ from eda_plugin.flow.inputs import load_first
 from eda_plugin.flow.outputs import Output, plain, write_all
 from eda_plugin.flow.session import Session
 
-__all__ = ["FORMS", "Answers", "Predictor", "emit_predictors", "read_predictor", "train_predictor", "train_predictors"]
+__all__ = ["FORMS", "Answered", "Predictor", "emit_predictors", "read_predictor", "train_predictor", "train_predictors"]
 
 FORMS = ("safetensors", "c", "tcl", "onnx", "skops")
 """In which a predictor is written: to be asked by this package, by C, Tcl, onnxruntime, scikit-learn."""
 
 
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """``points`` with delay and transition; ``outside``: how many of them lie outside what the predictor was trained on."""
+PART = 1 << 16
+"""Points that are asked at once: the others of a file wait as columns."""
 
-    points: Points
+
+@dataclass(frozen=True)
+class Answered:
+    """A file of points was answered into ``path``: how many ``points``, and how many of them lie ``outside`` what was trained on."""
+
+    path: Path
+    points: int
     outside: int
 
 
@@ -48,21 +54,37 @@ class Predictor:
         slew, load = points.index.T[::-1] if self.load_first else points.index.T
         return self.trees.predict(points.arcs, points.edges, slew, load, corner)
 
-    def ask(self, points: Points | str | Path, corner: Corner | str) -> Answers:
-        """Delay and transition of points (or of a file of them) at a corner. Raises ``UserError`` for an arc that it was not trained on."""
+    def ask(self, points: str | Path, corner: Corner | str, answers: str | Path) -> Answered:
+        """Answer a file of points at a corner with delay and transition, as CSV or Parquet (``answers``, whole or not at all).
+
+        Raises ``UserError`` for an arc that the predictor was not trained on.
+        """
         from eda_plugin.adapters import points as exchange
 
         with self.session.errors_told():
-            asked = points if isinstance(points, Points) else exchange.read(points, header=self.header, load_first=self.load_first)
             where = corner if isinstance(corner, Corner) else Corner.parse(corner)
-            found = self.query(asked, where)
-            answered = replace(asked, delay=found.delay, transition=found.transition, source="predicted")
-            outside = int(found.outside.sum())
-            if outside:
+            units = {"header": self.header, "load_first": self.load_first}
+            parts = exchange.read_parts(points, rows=PART, **units)  # type: ignore[arg-type]
+            first = next(parts)  # what is wrong with the file is told before anything is written
+            counts = [0, 0]
+
+            def answered() -> Iterator[Points]:
+                for asked in chain([first], parts):
+                    try:
+                        found = self.query(asked, where)
+                    except UserError as error:
+                        raise UserError(f"{points}{f', behind its first {counts[0]} points' * bool(counts[0])}: {error}") from error
+                    counts[0] += len(asked)
+                    counts[1] += int(found.outside.sum())
+                    yield replace(asked, delay=found.delay, transition=found.transition, source="predicted")
+
+            write = partial(exchange.write_parts, answered(), answered=True, **units)  # type: ignore[arg-type]
+            path = write_all([(Path(answers), write)])[0]
+            if counts[1]:
                 self.session.warn(
-                    f"{outside} of {len(asked)} points lie outside what the predictor was trained on: expect larger errors there"
+                    f"{counts[1]} of {counts[0]} points lie outside what the predictor was trained on: expect larger errors there"
                 )
-            return Answers(answered, outside)
+            return Answered(path, *counts)
 
     def ask_one(self, fields: Mapping[str, str], corner: Corner | str) -> dict[str, object]:
         """One point by its fields (those of a plan, ``slew`` and ``load`` in the header's units): delay and transition, each with its
@@ -96,16 +118,6 @@ class Predictor:
 
         with self.session.errors_told():
             return write_all([(Path(path), lambda out: predictor.write(self.trees, out))])[0]
-
-    def write_answers(self, answers: Answers, path: str | Path) -> Path:
-        """Write answered points as CSV or Parquet."""
-        from eda_plugin.adapters import points
-
-        header, first = self.header, self.load_first
-        with self.session.errors_told():
-            return write_all([(Path(path), lambda out: points.write(answers.points, out, header=header, answered=True, load_first=first))])[
-                0
-            ]
 
 
 def train_predictor(libraries: Sequence[Library], *, seed: int = 0, session: Session | None = None) -> Predictor:
