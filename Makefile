@@ -1,10 +1,11 @@
 # make demo: set up, fill two corners that were left out of the example library, compare with the simulated truth.
 # make test: set up, run all tests.
+# make coverage: the same, and which lines they run.
 # make docs: the documentation as a site, in site/; a warning is an error.
 # make mlflow: packages that the test of examples/mlflow_plugin needs, in a folder of their own.
 # make hosts: an environment of their own for the flows that tests/test_host_*.py run; those tests are skipped, by name, without it.
 
-.PHONY: demo test lint docs hosts mlflow clean
+.PHONY: demo test coverage lint docs hosts mlflow clean
 .DEFAULT_GOAL := demo
 
 ENV := .venv
@@ -20,6 +21,9 @@ demo: $(ENV)/.ready
 
 test: $(ENV)/.ready
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+coverage: $(ENV)/.ready
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) --cov --cov-report=term
 
 lint: $(ENV)/.ready
 	$(BIN)/ruff check .
