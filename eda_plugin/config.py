@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from eda_plugin.errors import UserError
@@ -18,7 +19,8 @@ class FillSettings:
 
     ``seed``: the same seed and input give the same output. ``interval``: nominal coverage of the interval of each value. ``diffusion``:
     whether the diffusion model is trained on top of the mean model. ``threads``: of the numerical libraries, 0 leaves them as they are.
-    ``device``: as torch names it. ``model``: a name in the model registry.
+    ``device``: as torch names it. ``model``: a name in the model registry. ``pretrained``: a file of what other libraries taught, as
+    ``pretrain`` writes it.
     """
 
     seed: int = 0
@@ -27,6 +29,7 @@ class FillSettings:
     threads: int = 0
     device: str = "cpu"
     model: str = "auto"
+    pretrained: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.interval < 1:

@@ -55,6 +55,7 @@ def close(
     interval: float,
     no_diffusion: bool,
     threads: int,
+    pretrained: Path | None,
     strict: bool,
     json_: bool,
 ) -> None:
@@ -70,7 +71,7 @@ def close(
     from eda_plugin.config import FillSettings
 
     beside = {end: output.with_name(f"{output.name}.{end}") for end in ("work", "measured.csv", "failures.csv")}
-    settings = FillSettings(seed=seed, interval=interval, diffusion=not no_diffusion, threads=threads, model=model)
+    settings = FillSettings(seed=seed, interval=interval, diffusion=not no_diffusion, threads=threads, model=model, pretrained=pretrained)
     libraries = inputs.read()
     closed = flow.close(
         libraries,

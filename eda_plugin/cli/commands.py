@@ -17,6 +17,7 @@ from eda_plugin.cli.lookup import lookup
 from eda_plugin.cli.plan import plan
 from eda_plugin.cli.plugins import plugins
 from eda_plugin.cli.predict import predict
+from eda_plugin.cli.pretrain import pretrain
 from eda_plugin.cli.quality import check, compare
 from eda_plugin.cli.query import query
 from eda_plugin.cli.report import report
@@ -41,6 +42,7 @@ def register_commands(group: click.Group) -> None:
         close,
         lookup,
         run,
+        pretrain,
         train_predictor,
         predict,
         check,

@@ -64,6 +64,7 @@ def fill(
     no_diffusion: bool,
     device: str,
     threads: int,
+    pretrained: Path | None,
     strict: bool,
     json_: bool,
 ) -> None:
@@ -84,7 +85,9 @@ def fill(
     if side is not None and sigma:
         raise click.UsageError("--sigma goes without --side: a guard band has used the intervals up")
     guard = None if side is None else GuardBand(side, 0.95 if quantile is None else quantile)
-    settings = FillSettings(seed=seed, interval=interval, diffusion=not no_diffusion, threads=threads, device=device, model=model)
+    settings = FillSettings(
+        seed=seed, interval=interval, diffusion=not no_diffusion, threads=threads, device=device, model=model, pretrained=pretrained
+    )
     gaps = target == "missing"
     if gaps and (measured or template or intervals or values or report or save_model or refused):
         raise click.UsageError(

@@ -123,6 +123,7 @@ def fits(command: F) -> F:
         click.option(
             "--interval", type=float, default=0.9, show_default=True, help="Share of the true values that the intervals shall cover."
         ),
+        click.option("--pretrained", type=PATH, metavar="FILE", help="What other libraries taught: `pretrain` writes it. For few anchors."),
         click.option("--model", default="auto", show_default=True, help="Model; `eda-plugin plugins` lists them."),
         click.option(
             "--report", type=PATH, metavar="FILE", help="What was done, .json or .md: model, scores on anchors held out, findings."

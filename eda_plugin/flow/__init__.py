@@ -12,6 +12,7 @@ from eda_plugin.flow.hosting import run_host
 from eda_plugin.flow.ingesting import Ingested, ingest, suggest_rules
 from eda_plugin.flow.planning import Plan, choose_corners, plan
 from eda_plugin.flow.prediction import Predictor, emit_predictors, read_predictor, train_predictor, train_predictors
+from eda_plugin.flow.pretraining import Pretrained, pretrain
 from eda_plugin.flow.quality import Summary, check, compare, compare_text, summarize, uninterpreted
 from eda_plugin.flow.reading import read
 from eda_plugin.flow.reporting import make_report
@@ -28,6 +29,7 @@ __all__ = [
     "Ingested",
     "Plan",
     "Predictor",
+    "Pretrained",
     "Round",
     "Session",
     "SimulationSettings",
@@ -46,6 +48,7 @@ __all__ = [
     "make_report",
     "plan",
     "plan_anchors",
+    "pretrain",
     "read",
     "read_predictor",
     "rerun",

@@ -20,6 +20,7 @@ from eda_plugin.data.dataset import Aligned, align
 from eda_plugin.domain import Corner, Library, Origin, Points
 from eda_plugin.errors import UserError
 from eda_plugin.models.checkpoint import save_filled
+from eda_plugin.models.experience import load_experience
 from eda_plugin.models.features import PointTable, timing_points
 from eda_plugin.models.others import fill_groups, informed_ratios, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
@@ -73,6 +74,8 @@ def fill_library(
     _check_device(settings.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    experience = None if settings.pretrained is None else load_experience(settings.pretrained)
+    taught = {} if experience is None else experience.groups
     ordered = sorted(anchors, key=lambda anchor: (anchor.corner, anchor.source))
     clock = _Clock()
     with progress.stage("aligning anchors"):
@@ -90,7 +93,7 @@ def fill_library(
         points, floor = timing_points(aligned)
         known = np.flatnonzero(np.isfinite(aligned.known[points.flat]))
         y = aligned.known[points.flat[known]]
-        zero = fit_timing_zero(points, aligned.corners, target, settings, progress)
+        zero = fit_timing_zero(points, aligned.corners, target, settings, progress, taught.get("timing"))
         clock.mark("zero-shot")
         if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
             latent = latent_coordinates(points, known, y)
@@ -103,7 +106,7 @@ def fill_library(
             values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
             report["timing"] = {"model": zero.chosen, "held_out_error_pct": _percent(zero)}
         clock.mark("timing")
-    groups = fill_groups(aligned, latent, informed, settings, progress)
+    groups = fill_groups(aligned, latent, informed, settings, progress, taught)
     for name, group in groups.items():
         values[group.flat], half[group.flat] = group.mean, group.half
         origin[group.flat] = group.origin
@@ -116,6 +119,8 @@ def fill_library(
         sampler = TableSampler.of_timing(library, timing)
     else:
         sampler = TableSampler.of_zero_shot(library, points, half[points.flat], settings)
+    if experience is not None:
+        report["pretrained"] = {"libraries": list(experience.libraries), "groups": sorted(experience.groups)}
     report["seconds_by_stage"] = clock.seconds
     return Filled(library, report, sampler, timing)
 

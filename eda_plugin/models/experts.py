@@ -23,14 +23,17 @@ __all__ = [
     "OWN_FAMILY",
     "OWN_PROCESS",
     "PLAIN",
+    "TRUST",
     "Domain",
     "Expert",
     "Kriged",
     "Manner",
+    "Taught",
     "best_of",
     "experts_of",
     "kriged",
     "table_errors",
+    "within",
 ]
 
 Array = NDArray[np.float64]
@@ -48,6 +51,8 @@ DECADES = 5.0
 """Logarithm of a ratio from which on one is as wrong as any other."""
 SAMPLE = 3000
 """Values of a group on which draws are scored."""
+TRUST = 2.0
+"""How much what other libraries taught of a draw counts, in logarithms of the error on the library's own anchors."""
 
 
 @dataclass(frozen=True)
@@ -101,30 +106,47 @@ class Manner:
 
 
 @dataclass(frozen=True, eq=False)
+class Taught:
+    """``draws`` that other libraries were predicted by, and ``worth`` (draws, domains of the manner): the logarithm of each one's error
+    there, less that of the mean draw (models/experience.py)."""
+
+    draws: tuple[Draw, ...]
+    worth: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Kriged:
     """One draw's weights over the anchors, whatever the values are: ``each`` (A, A) for each anchor held out, a column an anchor, for the
-    target ``own`` (A,); kriging standard deviations ``sds`` (A,) and ``sd``."""
+    target ``own`` (A,); kriging standard deviations ``sds`` (A,) and ``sd``; ``worth`` (domains,) as ``Taught`` has it, else 0."""
 
     draw: Draw
     each: Array
     own: Array
     sds: Array
     sd: float
+    worth: Array
 
 
-def kriged(frame: Frame, manner: Manner, *, seed: int, latent: Array | None, told: Callable[[], None]) -> list[Kriged]:
-    """The weights of every draw; none from fewer than three anchors. ``told`` is called after each."""
+def kriged(
+    frame: Frame, manner: Manner, *, seed: int, latent: Array | None, taught: Taught | None = None, told: Callable[[], None]
+) -> list[Kriged]:
+    """The weights of every draw, those of ``taught`` if it is there; none from fewer than three anchors. ``told`` is called after each."""
     A = len(frame.others)
     if A < 3:
         return []
-    draws = draw_weights(DRAWS, seed, latent is not None, manner.additive)
+    if taught is None:
+        draws = draw_weights(DRAWS, seed, latent is not None, manner.additive)
+        worth = np.zeros((len(draws), len(manner.domains)))
+    else:
+        draws, worth = list(taught.draws), taught.worth
     if manner.own and sum(corner.process == frame.corners[A].process for corner in frame.corners[:A]) >= OWN_CORNERS:
+        worth = np.concatenate([worth, worth[:OWN_DRAWS]])
         draws += [replace(draw, own=True) for draw in draws[:OWN_DRAWS]]
     uses = np.stack([*frame.others, frame.everyone])
     found = []
-    for draw in draws:
+    for draw, known in zip(draws, worth, strict=True):
         weights, sd = kriging(frame.corners, range(A + 1), uses, draw, latent)
-        found.append(Kriged(draw, weights[:A, :A].T, weights[A, :A], sd[:A], float(sd[A])))
+        found.append(Kriged(draw, weights[:A, :A].T, weights[A, :A], sd[:A], float(sd[A]), known))
         told()
     return found
 
@@ -194,9 +216,9 @@ def _krigings(draws: Sequence[Kriged], judged: _Judged, manner: Manner, told: Ca
     found = []
     for one in draws:
         place = " in its process" if one.draw.own else ""
-        found += [
-            judged.candidate(f"kriging{place}, {domain.name}", domain, one.each, one.own, one.sd, one.sds) for domain in manner.domains
-        ]
+        for domain, worth in zip(manner.domains, np.exp(TRUST * one.worth).tolist(), strict=True):
+            candidate = judged.candidate(f"kriging{place}, {domain.name}", domain, one.each, one.own, one.sd, one.sds)
+            found.append(replace(candidate, score=candidate.score * worth))
         told()
     return found
 
@@ -261,9 +283,8 @@ def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> Expert:
     kept = [c for c in ranked[:KEPT] if c.score <= 1.25 * ranked[0].score + 1e-12]
     domain = kept[0].domain
     T = domain.forward(Z)
-    room = np.inf if domain == PLAIN else ROOM
-    mean = _within(T @ np.mean([c.own for c in kept], axis=0), T, room)
-    hidden = _within(T @ np.mean([c.each for c in kept], axis=0), T, room)
+    mean = within(T @ np.mean([c.own for c in kept], axis=0), T, domain)
+    hidden = within(T @ np.mean([c.each for c in kept], axis=0), T, domain)
     widen = np.mean([c.sd / np.maximum(c.sds, 1e-9) for c in kept], axis=0)
     return Expert(name, domain.backward(mean), domain.backward(hidden), widen)
 
@@ -276,10 +297,11 @@ def table_errors(errors: Array, overall: Array, table: NDArray[np.int64]) -> Arr
     return np.asarray((own + overall)[place], dtype=np.float64)
 
 
-def _within(predicted: Array, known: Array, most: float) -> Array:
-    """Predictions no further outside the anchors' range than that range is wide, nor than ``most``: an extrapolation has no other bound."""
+def within(predicted: Array, known: Array, domain: Domain) -> Array:
+    """Predictions no further outside the anchors' range than that range is wide, nor in a logarithmic domain than ``ROOM``: an
+    extrapolation has no other bound."""
     low, high = known.min(axis=1), known.max(axis=1)
-    room = np.minimum(high - low, most)
+    room = np.minimum(high - low, np.inf if domain == PLAIN else ROOM)
     if predicted.ndim == 2:
         low, high, room = low[:, None], high[:, None], room[:, None]
     return np.clip(predicted, low - room, high + room)

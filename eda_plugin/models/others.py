@@ -6,7 +6,9 @@ lies among the anchors (latent coordinates, models/corner.py), and which mixture
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,12 @@ from eda_plugin.data.dataset import Aligned
 from eda_plugin.domain import Origin
 from eda_plugin.models.branches import lower_branch
 from eda_plugin.models.corner import nearest_weights
-from eda_plugin.models.experts import PLAIN, Domain, Manner
+from eda_plugin.models.experts import PLAIN, Domain, Manner, Taught
 from eda_plugin.models.features import PointTable, without_holes
 from eda_plugin.models.law import LEAKAGE
-from eda_plugin.models.zeroshot import ZeroShot, fit_zero_shot
+from eda_plugin.models.zeroshot import TIMING, ZeroShot, fit_zero_shot
 
-__all__ = ["LEAKING", "GroupFill", "fill_groups", "informed_ratios", "latent_coordinates"]
+__all__ = ["LEAKING", "GroupFill", "fill_groups", "informed_ratios", "latent_coordinates", "manner_of"]
 
 Array = NDArray[np.float64]
 
@@ -29,10 +31,16 @@ LOG = Domain("log")
 _ORDINARY = Manner((PLAIN,), 0.1)
 LEAKING = Manner((Domain("log", 1e-9),), 1e-3, additive=True, law=LEAKAGE, decades=True)
 _MANNERS = {
+    "timing": TIMING,
     "power": Manner((PLAIN, LOG, Domain("soft log", 0.2)), 0.1, additive=True, own=True),
     "leakage": LEAKING,
     "variation": Manner((PLAIN, LOG), 0.1),
 }
+
+
+def manner_of(group: str) -> Manner:
+    """How a group of quantities is predicted without simulations."""
+    return _MANNERS.get(group, _ORDINARY)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +74,14 @@ def informed_ratios(points: PointTable, known: NDArray[np.int64], y: Array) -> A
 
 
 def fill_groups(
-    aligned: Aligned, latent: Array | None, informed: Array | None, settings: FillSettings, progress: Progress
+    aligned: Aligned,
+    latent: Array | None,
+    informed: Array | None,
+    settings: FillSettings,
+    progress: Progress,
+    taught: Mapping[str, Taught] = MappingProxyType({}),
 ) -> dict[str, GroupFill]:
-    """Every group but timing."""
+    """Every group but timing. ``taught``: what other libraries say, by group."""
     found = {}
     names = sorted(set(aligned.group.tolist()) - {"timing"})
     with progress.stage("filling the other quantities", len(names)) as stage:
@@ -78,7 +91,7 @@ def fill_groups(
             if name in ("limit", "other"):
                 found[name] = _policy(aligned, flat)
             else:
-                found[name] = _group(aligned, flat, name, latent, informed, settings)
+                found[name] = _group(aligned, flat, name, latent, informed, settings, taught.get(name))
             stage.advance()
     return found
 
@@ -97,7 +110,13 @@ def _policy(aligned: Aligned, flat: NDArray[np.int64]) -> GroupFill:
 
 
 def _group(
-    aligned: Aligned, flat: NDArray[np.int64], name: str, latent: Array | None, informed: Array | None, settings: FillSettings
+    aligned: Aligned,
+    flat: NDArray[np.int64],
+    name: str,
+    latent: Array | None,
+    informed: Array | None,
+    settings: FillSettings,
+    taught: Taught | None,
 ) -> GroupFill:
     anchors = without_holes(aligned.anchors[flat])
     constant = np.ptp(anchors, axis=1) <= 1e-9 * np.abs(anchors).max(axis=1)
@@ -118,11 +137,12 @@ def _group(
             table[moving],
             aligned.corners,
             aligned.target,
-            _MANNERS.get(name, _ORDINARY),
+            manner_of(name),
             seed=settings.seed,
             latent=latent,
             informed=informed,
             only=plain,
+            taught=taught,
         )
         mean[moving] = fit.mean
         half[moving] = fit.half(table[moving], settings.interval)

@@ -21,6 +21,7 @@ from eda_plugin.models.experts import (
     PLAIN,
     Domain,
     Manner,
+    Taught,
     best_of,
     experts_of,
     kriged,
@@ -119,6 +120,7 @@ def fit_zero_shot(
     informed: Array | None = None,
     only: str | None = None,
     kind: Index | None = None,
+    taught: Taught | None = None,
     told: Callable[[], None] = lambda: None,
 ) -> ZeroShot:
     """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
@@ -126,8 +128,9 @@ def fit_zero_shot(
     ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the
     library, of the anchors and the target: the mixture of anchors that reproduces them is one more candidate. ``only``: ``nearest`` or
     ``interpolation``, no competition. ``kind`` (m,): values of a kind share the manner's law, if it has one (models/law.py); it is taken
-    out, and what remains is kriged: nothing else competes then, as from few anchors whatever was chosen on them looks too good. ``told`` is
-    called twice for each draw of kriging.
+    out, and what remains is kriged: nothing else competes then, as from few anchors whatever was chosen on them looks too good. ``taught``:
+    what other libraries say of the draws; they know of no latent coordinates, so it counts without them only. ``told`` is called twice for
+    each draw of kriging.
     """
     A = anchors.shape[1]
     scale = magnitude(anchors)
@@ -136,7 +139,9 @@ def fit_zero_shot(
         spread = np.full((len(scale), 1), 0.5)
         return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
     frame = frame_of(corners, target)
-    draws = kriged(frame, manner, seed=seed, latent=latent, told=told) if only is None else []
+    if latent is not None:
+        taught = None
+    draws = kriged(frame, manner, seed=seed, latent=latent, taught=taught, told=told) if only is None else []
     codes = np.zeros(len(Z), dtype=np.int64) if kind is None else kind
     common = common_part(Z, codes, frame.corners, frame.others, manner.law) if manner.law and A > 2 and only is None else None
     unsure: Array | float = 0.0
@@ -162,7 +167,14 @@ def fit_zero_shot(
     return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores, unsure)
 
 
-def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corner, settings: FillSettings, progress: Progress) -> ZeroShot:
+def fit_timing_zero(
+    points: PointTable,
+    corners: Sequence[Corner],
+    target: Corner,
+    settings: FillSettings,
+    progress: Progress,
+    taught: Taught | None = None,
+) -> ZeroShot:
     """Delay and transition without simulations."""
     only = settings.model if settings.model in ("nearest", "interpolation") else None
     steps = 2 * ways.DRAWS if only is None and len(corners) > 2 else None
@@ -176,5 +188,6 @@ def fit_timing_zero(points: PointTable, corners: Sequence[Corner], target: Corne
             seed=settings.seed,
             only=only,
             kind=points.kind % 2,
+            taught=taught,
             told=stage.advance,
         )
