@@ -51,7 +51,7 @@ def pretrain(libraries: Sequence[Sequence[Library]], *, seed: int = 0, session: 
             raise UserError("no library to learn from; name the folder of one that has many corners")
         every: dict[str, Aligned] = {}
         for files in libraries:
-            name = commonprefix([one.name for one in files]).rstrip("_-.") or files[0].name
+            name = commonprefix([one.name for one in files]).rstrip("_-.") or files[0].name  # noqa: RUF071 - by letters
             if name in every:
                 raise UserError(f"two libraries are named {name}; name one of them, or all its files together")
             ordered = sorted(files, key=lambda one: (one.corner, one.source))
