@@ -23,7 +23,6 @@ __all__ = [
     "OWN_FAMILY",
     "OWN_PROCESS",
     "PLAIN",
-    "TRUST",
     "Domain",
     "Expert",
     "Kriged",
@@ -51,8 +50,9 @@ DECADES = 5.0
 """Logarithm of a ratio from which on one is as wrong as any other."""
 SAMPLE = 3000
 """Values of a group on which draws are scored."""
-TRUST = 2.0
-"""How much what other libraries taught of a draw counts, in logarithms of the error on the library's own anchors."""
+TRUST, FEW = 2.0, 5
+"""How much what other libraries taught of a draw counts, in logarithms of the error on the library's own anchors, where these are up to
+``FEW``; of more it counts the less, the more there are."""
 
 
 @dataclass(frozen=True)
@@ -214,9 +214,10 @@ def _plain(frame: Frame, judged: _Judged, only: str | None) -> list[_Candidate]:
 
 def _krigings(draws: Sequence[Kriged], judged: _Judged, manner: Manner, told: Callable[[], None]) -> list[_Candidate]:
     found = []
+    trust = TRUST * min(1.0, FEW / len(judged.weight))
     for one in draws:
         place = " in its process" if one.draw.own else ""
-        for domain, worth in zip(manner.domains, np.exp(TRUST * one.worth).tolist(), strict=True):
+        for domain, worth in zip(manner.domains, np.exp(trust * one.worth).tolist(), strict=True):
             candidate = judged.candidate(f"kriging{place}, {domain.name}", domain, one.each, one.own, one.sd, one.sds)
             found.append(replace(candidate, score=candidate.score * worth))
         told()
