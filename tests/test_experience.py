@@ -47,12 +47,12 @@ def taught() -> Experience:
         return learn({"synthetic": aligned()})
 
 
-def test_every_group_is_learnt_and_no_game_favours_all_draws(taught: Experience) -> None:
-    assert set(taught.groups) == {"timing", "constraint", "power", "leakage", "capacitance"}
-    for name, group in taught.groups.items():
+def test_no_game_favours_all_draws(taught: Experience) -> None:
+    assert set(taught.groups) == {"timing", "power"}
+    for group in taught.groups.values():
         assert len(group.draws) == len(group.worth) == 24
         assert abs(group.worth.mean()) < 1e-12
-        assert (group.worth.std() > 1e-3) == (name != "leakage"), "the law tells all of the leakage there: no draw is better than another"
+        assert group.worth.std() > 1e-3
 
 
 def test_the_same_libraries_teach_the_same_in_any_order_of_their_files(taught: Experience, tmp_path: Path) -> None:

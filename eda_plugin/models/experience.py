@@ -29,10 +29,12 @@ from eda_plugin.models.law import common_part
 from eda_plugin.models.others import manner_of
 from eda_plugin.models.zeroshot import magnitude
 
-__all__ = ["FEWEST", "GAMES", "Experience", "learn", "load_experience", "save_experience"]
+__all__ = ["FEWEST", "GAMES", "GROUPS", "Experience", "learn", "load_experience", "save_experience"]
 
 Array = NDArray[np.float64]
 
+GROUPS = ("power", "timing")
+"""What is taught. Between sky130_fd_sc_hd and hkmg22, either way, leakage and capacitance became worse, constraints on one of them."""
 GAMES = 48
 """Games of each group and library."""
 ANCHORS = (3, 4, 5, 6)
@@ -64,7 +66,7 @@ def learn(libraries: Mapping[str, Aligned], *, seed: int = 0, told: Callable[[],
             raise UserError(
                 f"{name} has {len(library.corners)} corners; expected {FEWEST} at least, of which some play the others' anchors"
             )
-        for group in sorted(set(library.group.tolist()) - {"limit", "other"}):
+        for group in sorted(set(library.group.tolist()).intersection(GROUPS)):
             values, kind = _values(library, group)
             manner = manner_of(group)
             draws.setdefault(group, tuple(draw_weights(ways.DRAWS, 0, latent=False, additive=manner.additive)))
