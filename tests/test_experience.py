@@ -55,7 +55,7 @@ def test_no_game_favours_all_draws(taught: Experience) -> None:
         assert group.worth.std() > 1e-3
 
 
-def test_the_same_libraries_teach_the_same_in_any_order_of_their_files(taught: Experience, tmp_path: Path) -> None:
+def test_the_same_libraries_and_seed_teach_the_same(taught: Experience, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("a.json", "b.json", "c.json")]
     save_experience(taught, files[0])
     save_experience(learn({"synthetic": aligned()}), files[1])

@@ -60,7 +60,7 @@ def pretrain(libraries: Sequence[Sequence[Library]], *, seed: int = 0, session: 
                     raise UserError(f"{one.source} and {other.source} are both at {one.corner}; name each library's own folder")
             middle = ordered[len(ordered) // 2]
             every[name] = align(ordered, make_template(middle, middle.corner), middle.corner)
-        groups = sum(len(set(one.group.tolist()).intersection(experience.GROUPS)) for one in every.values())
-        with session.progress.stage("playing with corners", groups * experience.GAMES) as stage:
+        games = experience.GAMES * sum(map(len, experience.lessons(every).values()))
+        with session.progress.stage("playing with corners", games) as stage:
             learnt = experience.learn(every, seed=seed, told=stage.advance)
         return Pretrained(learnt, {name: len(one.corners) for name, one in every.items()}, session)

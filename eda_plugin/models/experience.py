@@ -26,10 +26,10 @@ from eda_plugin.models.experts import Manner, Taught, within
 from eda_plugin.models.features import timing_points, without_holes
 from eda_plugin.models.frame import frame_of
 from eda_plugin.models.law import common_part
-from eda_plugin.models.others import manner_of
+from eda_plugin.models.others import manner_of, same_everywhere
 from eda_plugin.models.zeroshot import magnitude
 
-__all__ = ["FEWEST", "GAMES", "GROUPS", "Experience", "learn", "load_experience", "save_experience"]
+__all__ = ["FEWEST", "GAMES", "GROUPS", "Experience", "learn", "lessons", "load_experience", "save_experience"]
 
 Array = NDArray[np.float64]
 
@@ -54,31 +54,39 @@ class Experience:
     libraries: tuple[str, ...]
 
 
+def lessons(libraries: Mapping[str, Aligned]) -> dict[str, list[Aligned]]:
+    """By group of what is taught, the libraries that have it, in the order of their names: each gives ``GAMES`` games."""
+    ordered = [library for _, library in sorted(libraries.items())]
+    found = {group: [library for library in ordered if group in library.group] for group in GROUPS}
+    return {group: teachers for group, teachers in found.items() if teachers}
+
+
 def learn(libraries: Mapping[str, Aligned], *, seed: int = 0, told: Callable[[], None] = lambda: None) -> Experience:
     """Play with each library, by its name: ``anchors`` of an ``Aligned`` are all its corners. ``told`` is called after each game.
 
     A group is taught by the libraries that have it, all alike. Raises ``UserError`` for a library of too few corners.
     """
-    games: dict[str, list[Array]] = {}
-    draws: dict[str, tuple[Draw, ...]] = {}
-    for name, library in sorted(libraries.items()):
+    for name, library in libraries.items():
         if len(library.corners) < FEWEST:
             raise UserError(
                 f"{name} has {len(library.corners)} corners; expected {FEWEST} at least, of which some play the others' anchors"
             )
-        for group in sorted(set(library.group.tolist()).intersection(GROUPS)):
+    groups = {}
+    for group, teachers in lessons(libraries).items():
+        manner = manner_of(group)
+        draws = draw_weights(ways.DRAWS, 0, latent=False, additive=manner.additive)
+        worth = []
+        for library in teachers:
             values, kind = _values(library, group)
-            manner = manner_of(group)
-            draws.setdefault(group, tuple(draw_weights(ways.DRAWS, 0, latent=False, additive=manner.additive)))
             rng = np.random.default_rng((seed, len(group)))
             own = []
             for number in range(GAMES):
                 order = rng.permutation(len(library.corners))
                 count = ANCHORS[number % len(ANCHORS)]
-                own.append(_game(values, kind, library.corners, order[:count], int(order[count]), manner, draws[group]))
+                own.append(_game(values, kind, library.corners, order[:count], int(order[count]), manner, draws))
                 told()
-            games.setdefault(group, []).append(np.mean(own, axis=0))
-    groups = {group: Taught(draws[group], np.mean(worth, axis=0)) for group, worth in games.items()}
+            worth.append(np.mean(own, axis=0))
+        groups[group] = Taught(tuple(draws), np.mean(worth, axis=0))
     return Experience(groups, tuple(sorted(libraries)))
 
 
@@ -90,7 +98,7 @@ def _values(library: Aligned, group: str) -> tuple[Array, NDArray[np.int64]]:
     else:
         values = without_holes(library.anchors[np.isin(library.table_of, library.rows_of(group))])
         kind = np.zeros(len(values), dtype=np.int64)
-    moving = np.flatnonzero(np.ptp(values, axis=1) > 1e-9 * np.abs(values).max(axis=1))
+    moving = np.flatnonzero(~same_everywhere(values))
     rows = moving[np.random.default_rng(0).permutation(len(moving))[:VALUES]]
     return values[rows], kind[rows]
 

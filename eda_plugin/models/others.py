@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from eda_plugin.models.features import PointTable, without_holes
 from eda_plugin.models.law import LEAKAGE
 from eda_plugin.models.zeroshot import TIMING, ZeroShot, fit_zero_shot
 
-__all__ = ["LEAKING", "GroupFill", "fill_groups", "informed_ratios", "latent_coordinates", "manner_of"]
+__all__ = ["LEAKING", "GroupFill", "fill_groups", "informed_ratios", "latent_coordinates", "manner_of", "same_everywhere"]
 
 Array = NDArray[np.float64]
 
@@ -41,6 +40,11 @@ _MANNERS = {
 def manner_of(group: str) -> Manner:
     """How a group of quantities is predicted without simulations."""
     return _MANNERS.get(group, _ORDINARY)
+
+
+def same_everywhere(values: Array) -> NDArray[np.bool_]:
+    """(m,) which of the values (m, corners) are the same at all corners, but for rounding: nothing is to be learnt of them."""
+    return np.asarray(np.ptp(values, axis=1) <= 1e-9 * np.abs(values).max(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +83,7 @@ def fill_groups(
     informed: Array | None,
     settings: FillSettings,
     progress: Progress,
-    taught: Mapping[str, Taught] = MappingProxyType({}),
+    taught: Mapping[str, Taught],
 ) -> dict[str, GroupFill]:
     """Every group but timing. ``taught``: what other libraries say, by group."""
     found = {}
@@ -119,11 +123,10 @@ def _group(
     taught: Taught | None,
 ) -> GroupFill:
     anchors = without_holes(aligned.anchors[flat])
-    constant = np.ptp(anchors, axis=1) <= 1e-9 * np.abs(anchors).max(axis=1)
     mean = anchors[:, 0].copy()
     half = np.zeros(len(flat))
     scores: dict[str, object] = {}
-    moving = np.flatnonzero(~constant)
+    moving = np.flatnonzero(~same_everywhere(anchors))
     table = aligned.table_of[flat]
     learnt = anchors[moving]
     plain = settings.model if settings.model in ("nearest", "interpolation") else None
