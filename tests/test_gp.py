@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from eda_plugin.models import gp
 from eda_plugin.models.gp import GPSettings, Hyper, Process, fit_hyper, solve
 
 Floats = NDArray[np.float64]
@@ -86,6 +87,39 @@ def test_likelihood_finds_the_feature_that_matters_and_beats_the_mean() -> None:
     at, _, code = data(50, seed=4)
     mean, _ = solved.predict(at, code)
     assert np.abs(mean - np.sin(3 * at[:, 0].astype(float))).mean() < 0.1
+
+
+def test_the_likelihood_s_slope_is_the_derivative() -> None:
+    x, y, kind = data(40)
+    X, Y, code = torch.as_tensor(x).double(), torch.as_tensor(y), torch.as_tensor(kind)
+    parameters = [
+        torch.tensor([0.3, -0.2, 0.6], dtype=torch.float64),
+        torch.tensor([[0.9, 0.0], [0.4, 0.7]], dtype=torch.float64),
+        torch.tensor([-2.0, -1.0], dtype=torch.float64),
+    ]
+    value, slope = gp._loss(X, Y, code, *parameters)
+
+    def by_hand(length: torch.Tensor, factor: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        apart = X[:, None] * torch.exp(-length) - X[None] * torch.exp(-length)
+        d = (5.0 * apart.square().sum(dim=2) + 1e-12).sqrt()
+        K = (1 + d + d * d / 3) * torch.exp(-d) * (factor @ factor.T)[code][:, code] + torch.diag(torch.exp(noise)[code] + 1e-5)
+        loss: torch.Tensor = (0.5 * Y @ torch.linalg.solve(K, Y) + 0.5 * torch.logdet(K)) / len(Y)
+        return loss
+
+    wanted = [parameter.requires_grad_() for parameter in parameters]
+    loss = by_hand(*wanted)
+    torch.autograd.backward(loss)
+    assert value == pytest.approx(float(loss.detach()), rel=1e-9)
+    for found, parameter in zip((slope.length, slope.factor, slope.noise), wanted, strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(found, torch.tril(parameter.grad) if parameter.ndim == 2 else parameter.grad, rtol=1e-6, atol=1e-8)
+
+
+def test_an_inverse_is_found_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gp, "BLOCK", 7)
+    X = torch.as_tensor(data(30)[0]).double()
+    K = X @ X.T + torch.eye(30, dtype=torch.float64)
+    torch.testing.assert_close(gp._inverse_diagonal(torch.linalg.cholesky(K)), torch.linalg.inv(K).diagonal(), rtol=1e-4, atol=1e-6)
 
 
 def test_hyper_parameters_follow_the_groups_of_features() -> None:

@@ -47,7 +47,7 @@ class Ensemble:
     folds: NDArray[np.int64]
 
     def predict(
-        self, x: NDArray[np.float32], kind: NDArray[np.int64], group: NDArray[np.int64] | None = None, *, batch: int = 16384
+        self, x: NDArray[np.float32], kind: NDArray[np.int64], group: NDArray[np.int64] | None = None, *, batch: int = 1024
     ) -> Array:
         """(M,) mean of the networks at features ``x`` (M, F) of quantities ``kind`` (M,).
 
@@ -77,7 +77,7 @@ def _forward(x: torch.Tensor, layers: tuple[tuple[torch.Tensor, torch.Tensor], .
     for number, (weight, bias) in enumerate(layers):
         x = torch.baddbmm(bias, x, weight)
         if number < len(layers) - 1:
-            x = torch.nn.functional.silu(x)
+            x = torch.nn.functional.silu(x, inplace=True)
     return x[..., 0]
 
 
@@ -111,7 +111,7 @@ def fit_ensemble(
         weight = (torch.randn(folds, enter, leave, generator=generator) * size).to(device).requires_grad_()
         layers.append((weight, torch.zeros(folds, 1, leave, device=device, requires_grad=True)))
     parameters = [tensor for layer in layers for tensor in layer]
-    optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.decay)
+    optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.decay, fused=True)
     own = [torch.as_tensor(np.flatnonzero(fold != k)) for k in range(folds)]
     for step in range(settings.steps):
         for options in optimizer.param_groups:
