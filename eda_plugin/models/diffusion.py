@@ -53,7 +53,7 @@ def train_denoiser(
     average = copy.deepcopy(network).requires_grad_(False)
     data = torch.as_tensor(np.clip(vectors, -settings.clip, settings.clip), dtype=torch.float32)
     given = torch.as_tensor(condition, dtype=torch.float32)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=1e-2, fused=True)
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * 0.5 * (1 + np.cos(np.pi * step / settings.steps))

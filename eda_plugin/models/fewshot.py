@@ -9,6 +9,7 @@ with them, and nothing be left to learn from. Baselines: the first ridge alone, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -220,6 +221,7 @@ def fit_few_shot(
     networks: NetworkSettings | None = None,
     hyper: Hyper | None = None,
     taught: tuple[Index, Array] | None = None,
+    learnt: Callable[[Hyper], None] | None = None,
     device: str = "cpu",
     stage: Stage | None = None,
 ) -> FewShot:
@@ -228,7 +230,8 @@ def fit_few_shot(
     ``floor`` (s): errors of smaller values count as errors of that size. ``layer``: what learns the ridge's residual; with ``none``, or too
     few points, the ridge stands alone. ``networks``: blended with the process. ``hyper``: of a fit of the same library at another corner,
     from more anchors or fewer; learnt anew where there is none, from the measured points or, at a corner whose values are
-    known, from those of ``taught``: points (L,) and their values (L,) SI. ``stage`` is told each step of training.
+    known, from those of ``taught``: points (L,) and their values (L,) SI. ``learnt`` is told them as soon as they are known, ``stage`` is
+    told each step of training.
     """
     Z = points.anchors[:, columns] / points.scale[:, None]
     ratio, left = ridge(Z, zero / points.scale, y / points.scale[known], points.kind, known, floor / points.scale[known])
@@ -256,6 +259,8 @@ def fit_few_shot(
         at, truth = (known, y) if taught is None else taught
         hyper = fit_hyper(features[at], _residual(base, at, truth, floor, size)[0], points.kind[at], kinds, seed, settings, device, stage)
         hyper = replace(hyper, groups=groups)
+    if learnt is not None:
+        learnt(hyper)
     hyper = hyper.matched(groups)
     solved = solve(features[known], target, codes, hyper, seed, settings, device)
     mean, variance = solved.predict(features[where], points.kind[where])

@@ -5,7 +5,9 @@ What it teaches: how errors are spread over points (models/intervals.py) and how
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,13 +15,13 @@ from numpy.typing import NDArray
 
 from eda_plugin.config import Stage
 from eda_plugin.domain import Corner
-from eda_plugin.farm import Here, all_of, farm_at_work
+from eda_plugin.farm import Farm, Here, all_of, farm_at_work
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings, Hyper
 from eda_plugin.models.threads import one_thread
 
-__all__ = ["Cast", "Rehearsal", "choose_stand_ins", "learn_from", "rehearse", "rehearse_all"]
+__all__ = ["Cast", "Rehearsal", "Rehearsals", "choose_stand_ins", "learn_from", "rehearse"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -111,16 +113,53 @@ def learn_from(cast: Cast, stand_in: int, zero: Array, stage: Stage) -> Rehearsa
     return rehearse(alone, stand_in, zero, taught=(at, cast.points.anchors[at, stand_in]), stage=stage)
 
 
-def rehearse_all(cast: Cast, chosen: Sequence[int], zero_held: Array, done: Callable[[], None]) -> list[Rehearsal]:
-    """The rehearsals of the anchors ``chosen``, with their columns of ``zero_held`` (M, A): of a large library on the farm at work.
+class Rehearsals:
+    """Rehearsals of the anchors ``chosen``, with their columns of ``zero_held`` (M, A).
 
-    With one thread each, so what they give does not hang on where they are done. ``done`` is called after each. Raises ``UserError`` for
-    one whose workers died.
+    Of a large library they are done on the farm at work, with one thread each, so what they give does not hang on where they are done; and
+    beside what their caller does between ``begin`` and ``results``, all at once: the caller's own work leaves cores idle. Leaving the
+    block early ends them.
     """
-    apart = len(cast.points) >= LARGE and cast.device == "cpu"
-    tasks = [(cast, number, zero_held[:, number]) for number in chosen]
-    names = [f"rehearsal on {cast.corners[number].name}" for number in chosen]
-    return all_of(farm_at_work() if apart else Here(), _task, tasks, names, lambda *_: done())
+
+    def __init__(self, cast: Cast, chosen: Sequence[int], zero_held: Array) -> None:
+        apart = len(cast.points) >= LARGE and cast.device == "cpu"
+        self._farm: Farm = farm_at_work() if apart else Here()
+        self._cast, self._chosen, self._zero = cast, chosen, zero_held
+        self._aside = ThreadPoolExecutor(1)
+        self._begun: Future[list[Rehearsal]] | None = None
+        self._stage: Stage | None = None
+        self._done = 0
+
+    def __enter__(self) -> Rehearsals:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._begun is not None:
+            self._farm.close()
+        self._aside.shutdown()
+
+    def begin(self, hyper: Hyper) -> None:
+        """The target's hyper-parameters are known: begin, where a farm does it."""
+        self._cast = replace(self._cast, hyper=hyper)
+        if self._chosen and not isinstance(self._farm, Here):
+            self._begun = self._aside.submit(copy_context().run, self._all)
+
+    def results(self, stage: Stage) -> list[Rehearsal]:
+        """Those of all, in their order; ``stage`` is told each. Raises ``UserError`` for one whose workers died."""
+        for _ in range(self._done):
+            stage.advance()
+        self._stage = stage
+        return self._all() if self._begun is None else self._begun.result()
+
+    def _all(self) -> list[Rehearsal]:
+        tasks = [(self._cast, number, self._zero[:, number]) for number in self._chosen]
+        names = [f"rehearsal on {self._cast.corners[number].name}" for number in self._chosen]
+        return all_of(self._farm, _task, tasks, names, lambda *_: self._tell())
+
+    def _tell(self) -> None:
+        self._done += 1
+        if self._stage is not None:
+            self._stage.advance()
 
 
 def _task(task: tuple[Cast, int, Array]) -> Rehearsal:

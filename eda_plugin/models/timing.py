@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from eda_plugin.models.fewshot import FEWEST, FewShot, Layer, fit_few_shot
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.intervals import ENOUGH, Factors, Scale, conformal, error_features, fit_scale
 from eda_plugin.models.network import NetworkSettings
-from eda_plugin.models.pseudo import Cast, Rehearsal, choose_stand_ins, learn_from, rehearse_all
+from eda_plugin.models.pseudo import Cast, Rehearsal, Rehearsals, choose_stand_ins, learn_from
 from eda_plugin.models.residual import ResidualModel, conditions, fit_residual_model, table_set
 from eda_plugin.models.zeroshot import ZeroShot
 
@@ -88,28 +88,29 @@ def fit_timing(
     outside = (points.beyond > 0).mean(axis=0)
     chosen = choose_stand_ins(corners, target, outside, STAND_INS) if len(corners) > 2 else []
     cast = Cast(points, tuple(corners), known, floor, points.of_tables(tables), settings.seed, gp, layer, None, settings.device)
-    with progress.stage("fitting delay and transition", steps if layer == "process" else None) as stage:
-        teachers = chosen[:1] if layer == "process" and len(known) < CALIBRATE else []
-        rehearsals = [learn_from(cast, number, zero.held_out[:, number], stage) for number in teachers]
-        fit = fit_few_shot(
-            points,
-            columns,
-            zero.mean,
-            known,
-            y,
-            floor,
-            where=everywhere,
-            seed=settings.seed,
-            settings=gp,
-            layer=layer,
-            networks=networks,
-            hyper=rehearsals[0].fit.hyper if rehearsals else None,
-            device=settings.device,
-            stage=stage,
-        )
-    cast, rest = replace(cast, hyper=fit.hyper), chosen[len(rehearsals) :]
-    with progress.stage("rehearsing on anchors", len(rest)) as stage:
-        rehearsals += rehearse_all(cast, rest, zero.held_out, stage.advance)
+    teachers = chosen[:1] if layer == "process" and len(known) < CALIBRATE else []
+    with Rehearsals(cast, chosen[len(teachers) :], zero.held_out) as others:
+        with progress.stage("fitting delay and transition", steps if layer == "process" else None) as stage:
+            rehearsals = [learn_from(cast, number, zero.held_out[:, number], stage) for number in teachers]
+            fit = fit_few_shot(
+                points,
+                columns,
+                zero.mean,
+                known,
+                y,
+                floor,
+                where=everywhere,
+                seed=settings.seed,
+                settings=gp,
+                layer=layer,
+                networks=networks,
+                hyper=rehearsals[0].fit.hyper if rehearsals else None,
+                learnt=others.begin,
+                device=settings.device,
+                stage=stage,
+            )
+        with progress.stage("rehearsing on anchors", len(chosen) - len(teachers)) as stage:
+            rehearsals += others.results(stage)
     kinds = int(points.kind.max()) + 1
     with progress.stage("calibrating intervals"):
         scale, scale_known, rehearsed = scales(points, fit, rehearsals, settings.seed)
