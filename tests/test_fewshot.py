@@ -12,8 +12,8 @@ from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
 
 from eda_plugin.config import NullProgress
 from eda_plugin.models.features import PointTable, point_features, without_holes
-from eda_plugin.models.fewshot import FewShot, Layer, correlation, fit_few_shot, inside_tables, ridge
-from eda_plugin.models.gp import GPSettings, Hyper
+from eda_plugin.models.fewshot import FewShot, Layer, Learnt, correlation, fit_few_shot, ridge
+from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.others import latent_coordinates
 from eda_plugin.models.pseudo import Cast, learn_from
@@ -87,21 +87,6 @@ def test_correlation_falls_with_distance_and_is_a_covariance(case: tuple[PointTa
     assert K[0, 1] > K[0, 5]  # the next load is nearer than the next slew
 
 
-def test_inside_tables_is_plain_kriging_table_by_table(case: tuple[PointTable, Floats, Index]) -> None:
-    points, _, known = case
-    known = np.concatenate([known[:3], known[:2] + 1])
-    residual, noise = np.arange(1.0, 6.0), np.full(5, 0.2)
-    where = np.random.default_rng(0).permutation(len(points))
-    found = inside_tables(points, known, residual, noise, where)
-    for n in (0, 1, 2, 3, 50, 700):
-        own = np.flatnonzero(points.table[known] == points.table[where[n]])
-        expected = 0.0
-        if len(own):
-            K = correlation(points, known[own], known[own]) + 0.2 * np.eye(len(own))
-            expected = float(correlation(points, where[[n]], known[own])[0] @ np.linalg.solve(K, residual[own]))
-        assert found[n] == pytest.approx(expected, abs=1e-12)
-
-
 @pytest.mark.parametrize("layer", get_args(Layer))
 def test_each_layer_improves_on_no_simulations_and_knows_its_error(case: tuple[PointTable, Floats, Index], layer: Layer) -> None:
     points, truth, known = case
@@ -146,17 +131,17 @@ def test_an_anchor_teaches_what_few_simulations_cannot(case: tuple[PointTable, F
     few = known[:: max(len(known) // 45, 1)]
     gp, columns, where = GPSettings(steps=60), np.arange(points.anchors.shape[1]), np.arange(len(points))
     cast = Cast(points, tuple(ANCHORS[:6]), few, FLOOR, points.of_tables(np.array([0])), 0, gp, "process", None, "cpu")
-    taught = learn_from(cast, 2, points.anchors[:, 0], NullProgress()).fit.hyper
+    taught = learn_from(cast, 2, points.anchors[:, 0], NullProgress()).fit.learnt
     assert taught is not None
 
-    def one(hyper: Hyper | None, **more: object) -> FewShot:
+    def one(start: Learnt | None, **more: object) -> FewShot:
         zero = points.anchors.mean(axis=1)
-        return fit_few_shot(points, columns, zero, few, truth[few], FLOOR, where=where, seed=0, settings=gp, hyper=hyper, **more)  # type: ignore[arg-type]
+        return fit_few_shot(points, columns, zero, few, truth[few], FLOOR, where=where, seed=0, settings=gp, start=start, **more)  # type: ignore[arg-type]
 
     mine, known_all = one(taught), one(None, taught=(where, truth))
-    assert mine.hyper is not None
-    assert known_all.hyper is not None
-    assert mine.hyper.groups == known_all.hyper.groups != taught.groups
+    assert known_all.learnt is not None
+    assert mine.learnt is taught
+    assert known_all.learnt.process.groups != taught.process.groups
     rest = np.setdiff1d(where, few)
     by_heart = one(None)
 
@@ -166,13 +151,13 @@ def test_an_anchor_teaches_what_few_simulations_cannot(case: tuple[PointTable, F
         return float(np.abs(fit.left_out / truth[few]).mean() / errors)
 
     assert honest(by_heart) < 0.8 < honest(mine) < 2.5
-    assert learn_from(replace(cast, known=few[:10]), 2, points.anchors[:, 0], NullProgress()).fit.hyper is None
+    assert learn_from(replace(cast, known=few[:10]), 2, points.anchors[:, 0], NullProgress()).fit.learnt is None
 
 
 def test_few_points_leave_the_ridge_alone(case: tuple[PointTable, Floats, Index]) -> None:
     points, truth, known = case
     found = fit((points, truth, known[:20]))
-    assert found.hyper is None
+    assert found.learnt is None
     np.testing.assert_array_equal(found.mean, found.base)
 
 

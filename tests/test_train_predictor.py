@@ -12,9 +12,10 @@ from test_gbr import CORNERS, SMALL, libraries
 import eda_plugin as ep
 from eda_plugin.cli.app import run
 from eda_plugin.domain import Axis, Library, Origin, Table, TableKey
+from eda_plugin.domain.families import families
 from eda_plugin.errors import UserError
 from eda_plugin.flow import emit_predictors, read_predictor, train_predictors
-from eda_plugin.models.gbr import families, train_predictor
+from eda_plugin.models.gbr import train_predictor
 
 
 def call(*arguments: object) -> int:

@@ -5,6 +5,7 @@ Nothing here names a cell, a vendor or a corner: all of it is computed from the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from eda_plugin.data.dataset import Aligned
 from eda_plugin.data.speed import AnchorTables, anchor_tables
+from eda_plugin.domain.families import families
 from eda_plugin.domain.quantity import TIMING
 
 __all__ = ["AtSpeed", "PointTable", "gather", "point_features", "timing_points", "without_holes"]
@@ -43,7 +45,8 @@ class PointTable:
     (M, A) SI, no NaN; ``scale`` (M,) magnitude; ``beyond`` (M, A) how far outside its axes; ``place`` (M, 2) logarithms of the first
     and second axis value; ``rank`` (M, 2) the same as positions in the grid, 0 to 1; ``slopes`` (M, 2 A) of the anchors along both axes as
     shares of the magnitude; ``shapes`` (T, 49 A) the anchors' whole tables; ``first`` (T + 1,) where each begins; ``rows`` (T,) of the
-    library and ``shape`` (T, 3) of each table. ``sources``: the anchors' own tables.
+    library and ``shape`` (T, 3) of each table. ``sources``: the anchors' own tables. ``arc``, ``kin`` (T,): the same number for tables of
+    the same arc, and of the same pin, in cells that are alike but for their size.
     """
 
     flat: NDArray[np.int64]
@@ -60,6 +63,8 @@ class PointTable:
     rows: NDArray[np.int64]
     shape: NDArray[np.int64]
     sources: AnchorTables
+    arc: NDArray[np.int64]
+    kin: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.flat)
@@ -177,6 +182,9 @@ def gather(aligned: Aligned, rows: NDArray[np.int64], kinds: NDArray[np.int64], 
     row = np.concatenate(numbers)
     first = np.concatenate([[0], np.cumsum(length)])
     joined = {name: np.concatenate(part) for name, part in parts.items()}
+    alike, keys = families([aligned.template]), [aligned.template.keys[number] for number in row]
+    arc = _numbers([(alike[key.cell], *key.arc[1:], key.quantity, key.nth) for key in keys])
+    kin = _numbers([(alike[key.cell], key.pin, key.timing_type, key.quantity) for key in keys])
     return PointTable(
         flat=np.concatenate(flat),
         table=table,
@@ -186,8 +194,16 @@ def gather(aligned: Aligned, rows: NDArray[np.int64], kinds: NDArray[np.int64], 
         rows=row,
         shape=np.concatenate(shape),
         sources=anchor_tables(aligned, row, first),
+        arc=arc,
+        kin=kin,
         **joined,
     )
+
+
+def _numbers(names: Sequence[tuple[object, ...]]) -> NDArray[np.int64]:
+    """Equal numbers for equal names."""
+    number = {name: n for n, name in enumerate(sorted(set(names), key=repr))}
+    return np.array([number[name] for name in names], dtype=np.int64)
 
 
 def point_features(

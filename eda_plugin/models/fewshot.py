@@ -2,16 +2,16 @@
 
 Layers, each on the residual of the one before: a ridge across the anchors that shrinks to the prediction without simulations; a ridge
 across the anchors and the anchors at the target's own speed (models/speed.py); a Gaussian process over point features (models/gp.py), with
-networks; and kriging inside each table from its own measured points. What the target's speed is, the first ridge tells, then small
-networks on what that gave, each table by one that never saw its measured points: a speed that follows them would make the anchors agree
-with them, and nothing be left to learn from. Baselines: the first ridge alone, and the second with boosted trees in the process's place.
+networks; and kriging of what is left, from a table's own measured points and its relatives' (models/relatives.py). What the target's
+speed is, the first ridge tells, then small networks on what that gave, each table by one that never saw its measured points: a speed that
+follows them would make the anchors agree with them, and nothing be left to learn from. Baselines: the first ridge alone, and the second
+with boosted trees in the process's place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -21,9 +21,10 @@ from eda_plugin.config import Stage
 from eda_plugin.models.features import AtSpeed, PointTable, point_features
 from eda_plugin.models.gp import GPSettings, Hyper, Process, fit_hyper, solve
 from eda_plugin.models.network import NetworkSettings, fit_ensemble
+from eda_plugin.models.relatives import Kinship, among_relatives, learn_kinship
 from eda_plugin.models.speed import at_own_speed
 
-__all__ = ["FewShot", "Layer", "correlation", "fit_few_shot", "inside_tables", "ridge"]
+__all__ = ["FewShot", "Layer", "Learnt", "correlation", "fit_few_shot", "ridge"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -42,12 +43,20 @@ RANGE = (1.4, 5.0)
 
 
 @dataclass(frozen=True, eq=False)
+class Learnt:
+    """What a fit of another corner of the same library may start from."""
+
+    process: Hyper
+    kinship: Kinship
+
+
+@dataclass(frozen=True, eq=False)
 class FewShot:
     """``where`` (E,) the points predicted; ``mean`` (E,) SI; ``base`` (M,) of the ridge; ``unit`` (M,) what a residual of 1 means, SI.
 
     ``spread`` (E,) standard deviation of the process, in ``unit``. At the N measured points: ``known``, ``left_out`` (N,) residual of
     the prediction that was made without them, SI; ``variance`` (N,) of the process there, in ``unit`` squared.
-    ``own`` (E,) what the table's own points added, SI. ``blend``: share of the networks in the mean.
+    ``own`` (E,) what the points of the table and its relatives added, SI. ``blend``: share of the networks in the mean.
     """
 
     where: Index
@@ -59,7 +68,7 @@ class FewShot:
     known: Index
     left_out: Array
     variance: Array
-    hyper: Hyper | None
+    learnt: Learnt | None
     blend: float = 0.0
 
 
@@ -130,30 +139,6 @@ def correlation(points: PointTable, a: Index, b: Index) -> Array:
     return np.asarray(np.exp(-apart[..., 0] / RANGE[0] - apart[..., 1] / RANGE[1]), dtype=np.float64)
 
 
-def inside_tables(points: PointTable, known: Index, residual: Array, noise: Array, where: Index) -> Array:
-    """Kriging of residuals inside each table.
-
-    ``residual`` and ``noise`` (N,): left-out residuals and the share of their variance that is not the table's own. Returns the correction
-    (E,) at the points ``where``, in the unit of ``residual``.
-    """
-    out = np.zeros(len(where))
-    by_table: dict[int, list[int]] = {}
-    for n, table in enumerate(points.table[known]):
-        by_table.setdefault(int(table), []).append(n)
-    order = np.argsort(points.table[where], kind="stable")
-    tables = points.table[where][order]
-    bounds = np.flatnonzero(np.diff(tables, prepend=-1, append=-1))
-    for begin, end in pairwise(bounds):
-        rows = by_table.get(int(tables[begin]))
-        if not rows:
-            continue
-        at = order[begin:end]
-        own = known[rows]
-        K = correlation(points, own, own) + np.diag(noise[rows])
-        out[at] = correlation(points, where[at], own) @ np.linalg.solve(K, residual[rows])
-    return out
-
-
 def _left_out(features: NDArray[np.float32], kind: Index, known: Index, target: Array, solved: Process) -> tuple[Array, Array, Array]:
     """Residual, its variance and the noise at every measured point, each predicted without itself."""
     left = np.empty(len(known))
@@ -219,19 +204,19 @@ def fit_few_shot(
     settings: GPSettings,
     layer: Layer = "process",
     networks: NetworkSettings | None = None,
-    hyper: Hyper | None = None,
+    start: Learnt | None = None,
     taught: tuple[Index, Array] | None = None,
-    learnt: Callable[[Hyper], None] | None = None,
+    ready: Callable[[Learnt], None] | None = None,
     device: str = "cpu",
     stage: Stage | None = None,
 ) -> FewShot:
     """Predict the points ``where`` (E,) from the anchors in ``columns``, the prediction ``zero`` (M,) SI and y (N,) SI at ``known``.
 
     ``floor`` (s): errors of smaller values count as errors of that size. ``layer``: what learns the ridge's residual; with ``none``, or too
-    few points, the ridge stands alone. ``networks``: blended with the process. ``hyper``: of a fit of the same library at another corner,
+    few points, the ridge stands alone. ``networks``: blended with the process. ``start``: of a fit of the same library at another corner,
     from more anchors or fewer; learnt anew where there is none, from the measured points or, at a corner whose values are
-    known, from those of ``taught``: points (L,) and their values (L,) SI. ``learnt`` is told them as soon as they are known, ``stage`` is
-    told each step of training.
+    known, the process's part from those of ``taught``: points (L,) and their values (L,) SI. ``ready`` is told it as soon as it is known,
+    ``stage`` each step of training.
     """
     Z = points.anchors[:, columns] / points.scale[:, None]
     ratio, left = ridge(Z, zero / points.scale, y / points.scale[known], points.kind, known, floor / points.scale[known])
@@ -255,16 +240,20 @@ def fit_few_shot(
         spread = float(np.sqrt(np.mean(left**2))) * size
         return FewShot(where, base[where] + added * size * unit[where], base, unit, np.full(len(where), spread), nothing, known,
                        left * size * unit[known], np.full(len(known), spread**2), None)  # fmt: skip
-    if hyper is None:
+    if start is None:
         at, truth = (known, y) if taught is None else taught
         hyper = fit_hyper(features[at], _residual(base, at, truth, floor, size)[0], points.kind[at], kinds, seed, settings, device, stage)
         hyper = replace(hyper, groups=groups)
-    if learnt is not None:
-        learnt(hyper)
-    hyper = hyper.matched(groups)
-    solved = solve(features[known], target, codes, hyper, seed, settings, device)
-    mean, variance = solved.predict(features[where], points.kind[where])
+    else:
+        hyper = start.process
+    solved = solve(features[known], target, codes, hyper.matched(groups), seed, settings, device)
     left_out, left_variance, noise = _left_out(features, points.kind, known, target, solved)
+    unsure = np.clip(left_variance / np.maximum(noise, 1e-9) - 1.0, 0.05, 20.0)
+    if start is None:
+        start = Learnt(hyper, learn_kinship(points, columns, known, left_out, unsure, seed))
+    if ready is not None:
+        ready(start)
+    mean, variance = solved.predict(features[where], points.kind[where])
     if networks is not None:
         ensemble = fit_ensemble(
             features[known], target, codes, points.table[known], kinds, seed=seed, settings=networks, device=device, stage=stage
@@ -274,8 +263,7 @@ def fit_few_shot(
         left_out = (1 - blend) * left_out + blend * ensemble.left_out
     else:
         blend = 0.0
-    share = np.clip(left_variance / np.maximum(noise, 1e-9) - 1.0, 0.05, 20.0)
-    own = inside_tables(points, known, left_out, share, where)
+    own, left_out = among_relatives(points, columns, known, left_out, unsure, where, start.kinship)
     scale = size * unit[where]
     return FewShot(
         where=where,
@@ -287,6 +275,6 @@ def fit_few_shot(
         known=known,
         left_out=left_out * size * unit[known],
         variance=left_variance * size**2,
-        hyper=hyper,
+        learnt=start,
         blend=blend,
     )

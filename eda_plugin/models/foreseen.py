@@ -80,7 +80,7 @@ def _errors(anchors: Sequence[Library], template: Library, target: Corner, rows:
         cast = Cast(points, aligned.corners, known, floor, np.arange(len(points)), seed, GPSettings(), "process", None, "cpu")
         first, *rest = choose_stand_ins(aligned.corners, target, (points.beyond > 0).mean(axis=0), STAND_INS)
         rehearsals = [learn_from(cast, first, zero.held_out[:, first], NullProgress())]
-        cast = replace(cast, hyper=rehearsals[0].fit.hyper)
+        cast = replace(cast, start=rehearsals[0].fit.learnt)
         rehearsals += [rehearse(cast, number, zero.held_out[:, number]) for number in rest]
     tables = np.mean([_of_tables(points, rehearsal) for rehearsal in rehearsals], axis=0)
     return np.array([tables[edge].mean() for edge in edges])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eda_plugin.domain import Axis, Corner, Library, TableKey
+from eda_plugin.domain.families import families
 from eda_plugin.domain.predictor import EXPONENTS, FEATURES, KINDS, LEAST, UNIT, TreePredictor, Trees, coordinates
 from eda_plugin.domain.quantity import TIMING
 from eda_plugin.errors import UserError
@@ -25,7 +26,7 @@ from eda_plugin.models.surface import POWERS, Tables, fit_surfaces
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-__all__ = ["PredictorSettings", "families", "flattened", "train_predictor"]
+__all__ = ["PredictorSettings", "flattened", "train_predictor"]
 
 Floats = NDArray[np.float64]
 _JUDGED = 400
@@ -44,19 +45,6 @@ class PredictorSettings:
     components: int = 8
     coverage: float = 0.9
     seed: int = 0
-
-
-def families(libraries: Sequence[Library]) -> dict[str, int]:
-    """A number for each cell; cells of equal pins, functions and storage, whatever their names and sizes, have the same."""
-    found: dict[str, str] = {}
-    for library in libraries:
-        for cell in library.cells:
-            pins = sorted((pin.name, pin.direction, pin.function, pin.clock) for pin in cell.pins)
-            found.setdefault(cell.name, repr((pins, cell.sequential, cell.flipflop)))
-        for key in library.keys:
-            found.setdefault(key.cell, f"cell {key.cell}")
-    numbers = {text: number for number, text in enumerate(sorted(set(found.values())))}
-    return {cell: numbers[text] for cell, text in found.items()}
 
 
 def train_predictor(

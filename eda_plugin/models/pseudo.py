@@ -17,8 +17,8 @@ from eda_plugin.config import Stage
 from eda_plugin.domain import Corner
 from eda_plugin.farm import Farm, Here, all_of, farm_at_work
 from eda_plugin.models.features import PointTable
-from eda_plugin.models.fewshot import FewShot, Layer, fit_few_shot
-from eda_plugin.models.gp import GPSettings, Hyper
+from eda_plugin.models.fewshot import FewShot, Layer, Learnt, fit_few_shot
+from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.threads import one_thread
 
 __all__ = ["Cast", "Rehearsal", "Rehearsals", "choose_stand_ins", "learn_from", "rehearse"]
@@ -68,7 +68,7 @@ class Cast:
     seed: int
     settings: GPSettings
     layer: Layer
-    hyper: Hyper | None
+    start: Learnt | None
     device: str
 
 
@@ -93,7 +93,7 @@ def rehearse(cast: Cast, stand_in: int, zero: Array, *, taught: tuple[Index, Arr
         seed=cast.seed,
         settings=cast.settings,
         layer=cast.layer,
-        hyper=cast.hyper,
+        start=cast.start,
         taught=taught,
         device=cast.device,
         stage=stage,
@@ -105,11 +105,11 @@ def rehearse(cast: Cast, stand_in: int, zero: Array, *, taught: tuple[Index, Arr
 
 
 def learn_from(cast: Cast, stand_in: int, zero: Array, stage: Stage) -> Rehearsal:
-    """The rehearsal of anchor ``stand_in`` whose process learns its hyper-parameters, ``fit.hyper``, from the anchor's values, which are
-    known at far more points than are simulated. ``zero`` (M,) as in ``rehearse``; ``stage`` is told each step."""
+    """The rehearsal of anchor ``stand_in`` whose process learns its hyper-parameters, in ``fit.learnt``, from the anchor's values, which
+    are known at far more points than are simulated. ``zero`` (M,) as in ``rehearse``; ``stage`` is told each step."""
     sound = np.flatnonzero(cast.points.beyond[:, stand_in] <= 0)
     at = np.sort(np.random.default_rng(cast.seed).permutation(sound)[:TAUGHT])
-    alone = replace(cast, settings=replace(cast.settings, subset=SUBSET), hyper=None)
+    alone = replace(cast, settings=replace(cast.settings, subset=SUBSET), start=None)
     return rehearse(alone, stand_in, zero, taught=(at, cast.points.anchors[at, stand_in]), stage=stage)
 
 
@@ -138,9 +138,9 @@ class Rehearsals:
             self._farm.close()
         self._aside.shutdown()
 
-    def begin(self, hyper: Hyper) -> None:
-        """The target's hyper-parameters are known: begin, where a farm does it."""
-        self._cast = replace(self._cast, hyper=hyper)
+    def begin(self, start: Learnt) -> None:
+        """What they start from is known of the target's fit: begin, where a farm does it."""
+        self._cast = replace(self._cast, start=start)
         if self._chosen and not isinstance(self._farm, Here):
             self._begun = self._aside.submit(copy_context().run, self._all)
 

@@ -104,8 +104,8 @@ def fit_timing(
                 settings=gp,
                 layer=layer,
                 networks=networks,
-                hyper=rehearsals[0].fit.hyper if rehearsals else None,
-                learnt=others.begin,
+                start=rehearsals[0].fit.learnt if rehearsals else None,
+                ready=others.begin,
                 device=settings.device,
                 stage=stage,
             )
