@@ -12,11 +12,12 @@ from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
 
 from eda_plugin.config import NullProgress
 from eda_plugin.models.features import PointTable, point_features, without_holes
-from eda_plugin.models.fewshot import FewShot, Layer, Learnt, correlation, fit_few_shot, ridge
+from eda_plugin.models.fewshot import FewShot, Layer, Learnt, fit_few_shot, ridge
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.network import NetworkSettings
 from eda_plugin.models.others import latent_coordinates
 from eda_plugin.models.pseudo import Cast, learn_from
+from eda_plugin.models.residual import correlation
 from eda_plugin.models.speed import at_own_speed
 
 Floats = NDArray[np.float64]

@@ -10,8 +10,7 @@ from synthetic import ANCHORS, TARGET, anchors_of, build, points_of
 from eda_plugin.config import NullProgress
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.features import PointTable
-from eda_plugin.models.fewshot import correlation
-from eda_plugin.models.residual import ResidualModel, TableSet, conditions, fit_residual_model, table_set
+from eda_plugin.models.residual import ResidualModel, TableSet, conditions, correlation, fit_residual_model, table_set
 
 Floats = NDArray[np.float64]
 SHAPE = (5, 5, 1)

@@ -24,7 +24,7 @@ from eda_plugin.models.network import NetworkSettings, fit_ensemble
 from eda_plugin.models.relatives import Kinship, among_relatives, learn_kinship
 from eda_plugin.models.speed import at_own_speed
 
-__all__ = ["FewShot", "Layer", "Learnt", "correlation", "fit_few_shot", "ridge"]
+__all__ = ["FewShot", "Layer", "Learnt", "fit_few_shot", "ridge"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -38,8 +38,6 @@ FOLDS = 5
 SHRINK = tuple(10.0**power for power in range(-7, 2))
 CLIP = 20.0
 HARMLESS = 1.06
-RANGE = (1.4, 5.0)
-"""Correlation lengths of residuals along slew and load, in grid steps: correlation .50 to the next slew, .82 to the next load."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,13 +128,6 @@ def _without_own(
     networks = fit_ensemble(features[known], target, codes, tables, kinds, seed=seed, settings=SPEED_NETWORKS, device=device)
     added = networks.predict(features, points.kind, points.table)
     return np.asarray(base + added * size * np.maximum(np.abs(base), floor), dtype=np.float64)
-
-
-def correlation(points: PointTable, a: Index, b: Index) -> Array:
-    """(len(a), len(b)) correlation of residuals of points of one table by their distance in grid steps; separable, exponential."""
-    steps = np.maximum(points.shape[points.table[a]][:, :2] - 1, 1)
-    apart = np.abs(points.rank[a][:, None] - points.rank[b][None]) * steps[:, None]
-    return np.asarray(np.exp(-apart[..., 0] / RANGE[0] - apart[..., 1] / RANGE[1]), dtype=np.float64)
 
 
 def _left_out(features: NDArray[np.float32], kind: Index, known: Index, target: Array, solved: Process) -> tuple[Array, Array, Array]:

@@ -5,6 +5,7 @@ What it teaches: how errors are spread over points (models/intervals.py) and how
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -117,7 +118,7 @@ class Rehearsals:
     """Rehearsals of the anchors ``chosen``, with their columns of ``zero_held`` (M, A).
 
     Of a large library they are done on the farm at work, with one thread each, so what they give does not hang on where they are done; and
-    beside what their caller does between ``begin`` and ``results``, all at once: the caller's own work leaves cores idle. Leaving the
+    beside what their caller does between ``begin`` and ``results``, since the caller's own work leaves cores idle. Leaving the
     block early ends them.
     """
 
@@ -127,6 +128,7 @@ class Rehearsals:
         self._cast, self._chosen, self._zero = cast, chosen, zero_held
         self._aside = ThreadPoolExecutor(1)
         self._begun: Future[list[Rehearsal]] | None = None
+        self._told = threading.Lock()
         self._stage: Stage | None = None
         self._done = 0
 
@@ -146,9 +148,10 @@ class Rehearsals:
 
     def results(self, stage: Stage) -> list[Rehearsal]:
         """Those of all, in their order; ``stage`` is told each. Raises ``UserError`` for one whose workers died."""
-        for _ in range(self._done):
-            stage.advance()
-        self._stage = stage
+        with self._told:
+            for _ in range(self._done):
+                stage.advance()
+            self._stage = stage
         return self._all() if self._begun is None else self._begun.result()
 
     def _all(self) -> list[Rehearsal]:
@@ -157,9 +160,10 @@ class Rehearsals:
         return all_of(self._farm, _task, tasks, names, lambda *_: self._tell())
 
     def _tell(self) -> None:
-        self._done += 1
-        if self._stage is not None:
-            self._stage.advance()
+        with self._told:
+            self._done += 1
+            if self._stage is not None:
+                self._stage.advance()
 
 
 def _task(task: tuple[Cast, int, Array]) -> Rehearsal:

@@ -16,16 +16,17 @@ from eda_plugin.config import Stage
 from eda_plugin.models.denoiser import Denoiser
 from eda_plugin.models.diffusion import DiffusionSettings, draw, train_denoiser
 from eda_plugin.models.features import PointTable
-from eda_plugin.models.fewshot import correlation
 from eda_plugin.models.sizes import Sizes, fit_sizes, log_size, of_size_one
 
-__all__ = ["Judged", "ResidualModel", "TableSet", "conditions", "fit_residual_model", "table_set"]
+__all__ = ["Judged", "ResidualModel", "TableSet", "conditions", "correlation", "fit_residual_model", "table_set"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 FEWEST = 150
 """Tables of one shape below which no covariance is learnt: correlation by distance is used instead."""
+RANGE = (1.4, 5.0)
+"""Correlation lengths of residuals along slew and load, in grid steps: correlation .50 to the next slew, .82 to the next load."""
 SHRINK = 0.15
 CLIP = 8.0
 ROUNDS = 4
@@ -101,6 +102,13 @@ OWN = -4
 def _size_features(condition: Array) -> Array:
     """(T, F) what may tell a table's size: its condition, the squares of its error scale's level and span, the size of its own residual."""
     return np.column_stack([condition, condition[:, OWN - 2 : OWN] ** 2, np.abs(condition[:, OWN])])
+
+
+def correlation(points: PointTable, a: Index, b: Index) -> Array:
+    """(len(a), len(b)) correlation of residuals of points of one table by their distance in grid steps; separable, exponential."""
+    steps = np.maximum(points.shape[points.table[a]][:, :2] - 1, 1)
+    apart = np.abs(points.rank[a][:, None] - points.rank[b][None]) * steps[:, None]
+    return np.asarray(np.exp(-apart[..., 0] / RANGE[0] - apart[..., 1] / RANGE[1]), dtype=np.float64)
 
 
 def conditions(points: PointTable, tables: Index, scale: Array, known: Index, surprise: Array) -> Array:

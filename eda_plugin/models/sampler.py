@@ -13,8 +13,7 @@ from eda_plugin.domain import Library, Origin, TableKey
 from eda_plugin.errors import UserError
 from eda_plugin.models.diffusion import DiffusionSettings
 from eda_plugin.models.features import PointTable
-from eda_plugin.models.fewshot import correlation
-from eda_plugin.models.residual import ResidualModel
+from eda_plugin.models.residual import ResidualModel, correlation
 from eda_plugin.models.timing import TimingFill
 
 __all__ = ["Family", "TableSampler"]
