@@ -132,8 +132,25 @@ def test_hyper_parameters_follow_the_groups_of_features() -> None:
 
 def test_the_same_seed_gives_the_same_and_a_subset_is_taken_of_many() -> None:
     x, y, kind = data(80)
-    settings = replace(PLAIN, subset=40, largest=50, steps=5)
+    settings = replace(PLAIN, subset=40, largest=30, steps=5)
     pairs = [solve(x, y, kind, fit_hyper(x, y, kind, 2, 3, settings), 3, settings) for _ in range(2)]
-    assert len(pairs[0].rows) == 50
+    assert len(pairs[0].rows) == 60  # thirty of either kind, of its own points
     assert np.array_equal(pairs[0].rows, pairs[1].rows)
     assert np.array_equal(pairs[0].predict(x, kind)[0], pairs[1].predict(x, kind)[0])
+
+
+def test_of_many_points_each_kind_is_told_by_its_own_and_what_room_is_left_by_others() -> None:
+    x, y, kind = data(60)
+    at, _, at_kind = data(25, seed=2)
+    assert (kind == 0).sum() != (kind == 1).sum()
+    solved = solve(x, y, kind, hyper(), 0, replace(PLAIN, largest=59))
+    assert sorted(solved.rows.tolist()) == list(range(60))  # each kind has all its own, and but one of the other
+    mean, _ = solved.predict(at, at_kind)
+    expected, _ = brute(x.astype(float), y, kind, np.full(60, solved.noise[0]), at.astype(float), at_kind)
+    np.testing.assert_allclose(mean, expected, atol=0.05)
+    # a point that its kind's process has not seen is of the other kind
+    alone = solve(x, y, kind, hyper(), 0, replace(PLAIN, largest=int((kind == 0).sum())))
+    own = kind == 0
+    expected, _ = brute(x[own].astype(float), y[own], kind[own], np.full(own.sum(), solved.noise[0]), at[at_kind == 0].astype(float),
+                        at_kind[at_kind == 0])  # fmt: skip
+    np.testing.assert_allclose(alone.predict(at, at_kind)[0][at_kind == 0], expected, atol=1e-4)

@@ -48,3 +48,8 @@ def test_the_seed_decides() -> None:
     )
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
+
+
+def test_many_points_are_passed_through_as_often_as_few() -> None:
+    settings = NetworkSettings(folds=5, steps=10, batch=100, passes=20, most=60)
+    assert [settings.steps_for(count) for count in (10, 125, 250, 10_000)] == [10, 20, 40, 60]

@@ -1,8 +1,8 @@
 """Gaussian process over points: Matern-5/2 with a length scale a feature, quantities tied by a coregionalisation matrix.
 
 Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006: equations 4.17 (kernel), 5.8 and 5.9 (likelihood and its slope),
-5.12 (leave-one-out). Hyper-parameters are learnt on random subsets; the solution is exact on at most ``GPSettings.largest`` points. A pass
-of Student-t weights keeps single odd tables from bending the rest.
+5.12 (leave-one-out). Hyper-parameters are learnt on random subsets; the solution is exact on at most ``GPSettings.largest`` points, and of
+more than these each kind has its own. A pass of Student-t weights keeps single odd tables from bending the rest.
 """
 
 from __future__ import annotations
@@ -60,40 +60,53 @@ class Hyper:
 
 @dataclass(frozen=True, eq=False)
 class Process:
-    """A solved process. ``x`` (N, F) scaled features, ``alpha`` (N,), ``noise`` (N,) variances, ``left_out`` (N,) leave-one-out residuals.
-
-    ``rows`` (N,): which of the points given it was solved on.
-    """
+    """A solved process. At the points ``rows`` (N,) of those given, which it was solved on: ``noise`` (N,) variances, ``left_out`` (N,)
+    leave-one-out residuals and their variance (N,). ``parts``: what kinds each part predicts."""
 
     hyper: Hyper
-    x: torch.Tensor
-    kind: torch.Tensor
-    alpha: torch.Tensor
+    parts: tuple[tuple[NDArray[np.int64], _Part], ...]
+    rows: NDArray[np.int64]
     noise: Array
     left_out: Array
     left_out_variance: Array
-    rows: NDArray[np.int64]
-    batch: int
-    part: torch.Tensor
-    part_inverse: torch.Tensor
 
     def predict(self, x: NDArray[np.float32], kind: NDArray[np.int64]) -> tuple[Array, Array]:
         """Mean (M,) and variance (M,) at new points ``x`` (M, F). The variance is that of the process given a subset of its points."""
-        scale = torch.exp(-self.hyper.length).float().to(self.x.device)
-        tie = (self.hyper.kinds @ self.hyper.kinds.T).float().to(self.x.device)
         mean, variance = np.empty(len(x)), np.empty(len(x))
+        for kinds, part in self.parts:
+            at = np.flatnonzero(np.isin(kind, kinds))
+            mean[at], variance[at] = part.predict(self.hyper, x, kind, at)
+        return mean, variance
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The solution on some points: ``x`` (N, F) scaled features, ``alpha`` (N,); ``some`` of them tell variances."""
+
+    x: torch.Tensor
+    kind: torch.Tensor
+    alpha: torch.Tensor
+    some: torch.Tensor
+    some_inverse: torch.Tensor
+    batch: int
+
+    def predict(self, hyper: Hyper, x: NDArray[np.float32], kind: NDArray[np.int64], at: NDArray[np.int64]) -> tuple[Array, Array]:
+        """Mean and variance (E,) at the points ``at`` (E,) of x (M, F) and kind (M,)."""
+        scale = torch.exp(-hyper.length).float().to(self.x.device)
+        tie = (hyper.kinds @ hyper.kinds.T).float().to(self.x.device)
+        mean, variance = np.empty(len(at)), np.empty(len(at))
         by_kind = torch.zeros((len(self.x), len(tie)), device=self.x.device)
         by_kind[torch.arange(len(self.x)), self.kind] = self.alpha.float()
         known = _beside(self.x)
-        for begin in range(0, len(x), self.batch):
-            part = slice(begin, begin + self.batch)
-            near = torch.as_tensor(x[part]).to(self.x.device) * scale
-            own = torch.as_tensor(kind[part]).to(self.x.device)
+        for begin in range(0, len(at), self.batch):
+            batch = slice(begin, begin + self.batch)
+            near = torch.as_tensor(x[at[batch]]).to(self.x.device) * scale
+            own = torch.as_tensor(kind[at[batch]]).to(self.x.device)
             K = _matern(_squares(near, known))
-            mean[part] = ((K @ by_kind) * tie[own]).sum(dim=1).double().cpu().numpy()  # the tie between kinds, without a matrix of its own
-            k_part = K[:, self.part] * tie[own][:, self.kind[self.part]]
-            spread = torch.diagonal(tie)[own] - ((k_part @ self.part_inverse) * k_part).sum(dim=1)
-            variance[part] = torch.clamp(spread, min=1e-6).double().cpu().numpy()
+            mean[batch] = ((K @ by_kind) * tie[own]).sum(dim=1).double().cpu().numpy()  # the tie between kinds, without a matrix of its own
+            k_some = K[:, self.some] * tie[own][:, self.kind[self.some]]
+            spread = torch.diagonal(tie)[own] - ((k_some @ self.some_inverse) * k_some).sum(dim=1)
+            variance[batch] = torch.clamp(spread, min=1e-6).double().cpu().numpy()
         return mean, variance
 
 
@@ -195,12 +208,30 @@ def fit_hyper(
 def solve(
     x: NDArray[np.float32], y: Array, kind: NDArray[np.int64], hyper: Hyper, seed: int, settings: GPSettings, device: str = "cpu"
 ) -> Process:
-    """Exact solution on the points, or on a random ``settings.largest`` of them."""
-    rng = np.random.default_rng(seed)
-    rows = np.arange(len(y)) if len(y) <= settings.largest else np.sort(rng.choice(len(y), settings.largest, replace=False))
-    scaled = (torch.as_tensor(x[rows]) * torch.exp(-hyper.length).float()).to(device)
-    code = torch.as_tensor(kind[rows]).to(device)
-    Y = torch.as_tensor(y[rows]).to(device)
+    """Exact solution on the points; of more than ``settings.largest``, one for each kind, on so many: its own, which tell it most, and
+    those of other kinds where there is room. Chosen at random.
+    """
+    rng, every = np.random.default_rng(seed), np.arange(len(y))
+    kinds = np.arange(len(hyper.noise))
+    sets = [(kinds, every)]
+    if len(y) > settings.largest:
+        order = rng.permutation(len(y))
+        sets = [(code, np.sort(order[np.argsort(kind[order] != code, kind="stable")][: settings.largest])) for code in kinds[:, None]]
+    parts, told = [], []
+    for codes, rows in sets:
+        part, *about = _solve(x[rows], y[rows], kind[rows], hyper, rng, settings, device)
+        own = np.isin(kind[rows], codes)
+        parts.append((codes, part))
+        told.append([array[own] for array in (rows, *about)])
+    return Process(hyper, tuple(parts), *(np.concatenate(arrays) for arrays in zip(*told, strict=True)))
+
+
+def _solve(
+    x: NDArray[np.float32], y: Array, kind: NDArray[np.int64], hyper: Hyper, rng: np.random.Generator, settings: GPSettings, device: str
+) -> tuple[_Part, Array, Array, Array]:
+    """The solution on these points; noise, leave-one-out residual and its variance at each, (N,)."""
+    scaled = (torch.as_tensor(x) * torch.exp(-hyper.length).float()).to(device)
+    code, Y = torch.as_tensor(kind).to(device), torch.as_tensor(y).to(device)
     tie = (hyper.kinds @ hyper.kinds.T).to(device)
     K = (_matern(_squares(scaled, _beside(scaled))) * tie.float()[code][:, code]).double()
     base = torch.exp(hyper.noise).to(device)[code] + 1e-5
@@ -212,19 +243,7 @@ def solve(
         left_out = alpha * variance
         if again:
             weight = torch.clamp((settings.degrees + 1.0) / (settings.degrees + left_out**2 / variance), max=1.0)
-    part = torch.as_tensor(np.sort(rng.choice(len(rows), min(600, len(rows)), replace=False))).to(device)
-    inner = K[part][:, part] + torch.diag((base / weight)[part])
-    inverse = torch.linalg.inv(inner).float()
-    return Process(
-        hyper=hyper,
-        x=scaled,
-        kind=code,
-        alpha=alpha,
-        noise=(base / weight).cpu().numpy(),
-        left_out=left_out.cpu().numpy(),
-        left_out_variance=variance.cpu().numpy(),
-        rows=rows,
-        batch=settings.batch,
-        part=part,
-        part_inverse=inverse,
-    )
+    some = torch.as_tensor(np.sort(rng.choice(len(y), min(600, len(y)), replace=False))).to(device)
+    inner = K[some][:, some] + torch.diag((base / weight)[some])
+    part = _Part(scaled, code, alpha, some, torch.linalg.inv(inner).float(), settings.batch)
+    return part, (base / weight).cpu().numpy(), left_out.cpu().numpy(), variance.cpu().numpy()

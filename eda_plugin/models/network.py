@@ -22,7 +22,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """``folds`` networks of two hidden layers of ``width``; ``steps`` of AdamW, cosine rate, on ``batch`` points each or all there are."""
+    """``folds`` networks of two hidden layers of ``width``; ``steps`` of AdamW, cosine rate, on ``batch`` points each or all there are.
+
+    Of many points they take more steps, up to ``most``: as many as pass ``passes`` times through them.
+    """
 
     folds: int = 5
     width: int = 192
@@ -30,6 +33,13 @@ class NetworkSettings:
     batch: int = 512
     rate: float = 2e-3
     decay: float = 0.2
+    passes: int = 100
+    most: int = 6000
+
+    def steps_for(self, points: int) -> int:
+        """Steps that networks take that learn from as many points, each from all folds but one."""
+        learnt = points * (self.folds - 1) // self.folds
+        return max(self.steps, min(self.most, self.passes * learnt // self.batch))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +105,7 @@ def fit_ensemble(
 ) -> Ensemble:
     """Fit on x (N, F), y (N,) of about unit scale. Points of one ``group`` (N,) stand in one fold.
 
-    ``stage`` is told each of the ``settings.steps``.
+    ``stage`` is told each of the ``settings.steps_for(N)``.
     """
     generator = torch.Generator().manual_seed(seed)
     folds, width = settings.folds, settings.width
@@ -113,9 +123,10 @@ def fit_ensemble(
     parameters = [tensor for layer in layers for tensor in layer]
     optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.decay, fused=True)
     own = [torch.as_tensor(np.flatnonzero(fold != k)) for k in range(folds)]
-    for step in range(settings.steps):
+    steps = settings.steps_for(len(y))
+    for step in range(steps):
         for options in optimizer.param_groups:
-            options["lr"] = settings.rate * 0.5 * (1 + np.cos(np.pi * step / settings.steps))
+            options["lr"] = settings.rate * 0.5 * (1 + np.cos(np.pi * step / steps))
         rows = torch.stack([mine[torch.randint(len(mine), (min(settings.batch, len(y)),), generator=generator)] for mine in own]).to(device)
         loss = torch.nn.functional.smooth_l1_loss(_forward(given[rows], tuple(layers)), target[rows], beta=0.3)
         optimizer.zero_grad()

@@ -82,7 +82,7 @@ def fit_timing(
     everywhere = np.arange(len(points))
     columns = np.arange(points.anchors.shape[1])
     networks = NetworkSettings() if settings.model == "auto" else None
-    steps = gp.steps + (0 if networks is None else networks.steps)
+    steps = gp.steps + (0 if networks is None else networks.steps_for(len(known)))
     rng = np.random.default_rng(settings.seed)
     tables = np.sort(rng.permutation(len(points.rows))[:TABLES])
     outside = (points.beyond > 0).mean(axis=0)
