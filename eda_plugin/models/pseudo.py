@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ from eda_plugin.farm import Farm, Here, all_of, farm_at_work
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.fewshot import FewShot, Layer, Learnt, fit_few_shot
 from eda_plugin.models.gp import GPSettings
-from eda_plugin.models.threads import one_thread
+from eda_plugin.models.threads import fewer_threads, one_thread
 
 __all__ = ["Cast", "Rehearsal", "Rehearsals", "choose_stand_ins", "learn_from", "rehearse"]
 
@@ -127,6 +128,7 @@ class Rehearsals:
         self._farm: Farm = farm_at_work() if apart else Here()
         self._cast, self._chosen, self._zero = cast, chosen, zero_held
         self._aside = ThreadPoolExecutor(1)
+        self._apart, self._beside = apart, ExitStack()
         self._begun: Future[list[Rehearsal]] | None = None
         self._told = threading.Lock()
         self._stage: Stage | None = None
@@ -138,16 +140,20 @@ class Rehearsals:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and self._begun is not None:
             self._farm.close()
+        self._beside.close()
         self._aside.shutdown()
 
     def begin(self, start: Learnt) -> None:
-        """What they start from is known of the target's fit: begin, where a farm does it."""
+        """What they start from is known of the target's fit: begin, where a farm does it. The caller has one thread fewer for each then."""
         self._cast = replace(self._cast, start=start)
+        if self._apart:  # whatever farm it is: the same bytes
+            self._beside.enter_context(fewer_threads(len(self._chosen)))
         if self._chosen and not isinstance(self._farm, Here):
             self._begun = self._aside.submit(copy_context().run, self._all)
 
     def results(self, stage: Stage) -> list[Rehearsal]:
         """Those of all, in their order; ``stage`` is told each. Raises ``UserError`` for one whose workers died."""
+        self._beside.close()
         with self._told:
             for _ in range(self._done):
                 stage.advance()
