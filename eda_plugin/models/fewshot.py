@@ -33,7 +33,7 @@ Layer = Literal["process", "trees", "none"]
 
 FEWEST = 40
 """Measured points below which nothing but the ridge is fitted."""
-SPEED_NETWORKS = NetworkSettings(width=128, steps=400, passes=0)
+SPEED_NETWORKS = NetworkSettings(width=96, steps=200, rate=3e-3, passes=0)
 FOLDS = 5
 SHRINK = tuple(10.0**power for power in range(-7, 2))
 CLIP = 20.0
