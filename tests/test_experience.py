@@ -104,7 +104,7 @@ def test_what_others_say_of_a_draw_decides_where_anchors_are_few() -> None:
         worth = np.full((len(draws), 2), 3.0)
         worth[best] = -3.0
         given = kriged(frame, MANNER, seed=0, latent=None, taught=Taught(draws, worth), told=lambda: None)
-        found = experts_of(Z, frame, MANNER, given, seed=0, informed=None, only="kriging", told=lambda: None)
+        found = experts_of(Z, frame, MANNER, given, seed=0, informed=(), only="kriging", told=lambda: None)
         weights, _ = kriging(corners, [len(FEW)], frame.everyone[None], draws[best])
         linear = next(expert for expert in found if expert.name == "kriging, linear")
         np.testing.assert_allclose(linear.mean, Z @ weights[0, : len(FEW)], rtol=1e-9)

@@ -15,7 +15,7 @@ from eda_plugin.models.features import PointTable, point_features, without_holes
 from eda_plugin.models.fewshot import FewShot, Layer, Learnt, fit_few_shot, ridge
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.network import NetworkSettings
-from eda_plugin.models.others import latent_coordinates
+from eda_plugin.models.others import delays_taught, latent_coordinates
 from eda_plugin.models.pseudo import Cast, learn_from
 from eda_plugin.models.residual import correlation
 from eda_plugin.models.speed import at_own_speed
@@ -195,3 +195,17 @@ def test_measured_delays_say_where_the_target_lies(case: tuple[PointTable, Float
     anchors = points.anchors[known]
     latent = latent_coordinates(points, known, anchors[:, 2])
     np.testing.assert_allclose(latent[-1], latent[2], atol=1e-9)
+
+
+def test_quantities_of_some_cells_are_told_by_their_own_filled_delays_and_by_all_simulated(case: tuple[PointTable, Floats, Index]) -> None:
+    points, truth, known = case
+    cell = np.array(["flop" if n % 3 == 0 else "gate" for n in range(len(points.rows))])
+    taught = delays_taught(points, known, truth[known], 2.0 * truth, cell)
+    simulated, own = taught.of({"flop", "not timed"})
+    np.testing.assert_allclose(simulated[:, -1] * points.scale[known], truth[known])
+    np.testing.assert_allclose(simulated[:, :-1] * points.scale[known, None], points.anchors[known])
+    of_flop = np.flatnonzero(cell[points.table] == "flop")
+    filled = np.where(np.isin(of_flop, known), 1.0, 2.0) * truth[of_flop]  # what was simulated stands as it is
+    np.testing.assert_allclose(own[:, -1] * points.scale[of_flop], filled)
+    assert [len(part) for part in taught.of({"flop", "gate"})] == [len(known)]
+    assert [len(part) for part in taught.of({"not timed"})] == [len(known)]

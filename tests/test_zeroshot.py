@@ -150,7 +150,7 @@ def fit(
     corners: Sequence[Corner] = ANCHORS,
     target: Corner = TARGET,
     manner: Manner = MANNER,
-    informed: Floats | None = None,
+    informed: Sequence[Floats] = (),
     only: str | None = None,
 ) -> ZeroShot:
     """``values`` (m, A) of the anchors in tables of 25."""
@@ -194,8 +194,18 @@ def test_a_mixture_learnt_on_delays_is_used_where_it_is_better() -> None:
     hidden = rng.random((2, len(ANCHORS) + 1)) + 0.5
     values, delays = (rng.random((200, 2)) + 0.2) @ hidden, (rng.random((80, 2)) + 0.2) @ hidden
     truth = values[:, -1]
-    alone, told = fit(values[:, :-1]), fit(values[:, :-1], informed=delays)
+    alone, told = fit(values[:, :-1]), fit(values[:, :-1], informed=[delays])
     assert np.abs(told.mean / truth - 1).mean() < 0.2 * np.abs(alone.mean / truth - 1).mean()
+
+
+def test_of_several_sets_of_delays_those_tell_that_mix_as_the_values_do() -> None:
+    """As flip-flops' own delays tell of setup times, and those of all cells less so."""
+    rng = np.random.default_rng(6)
+    own, other = (rng.random((2, len(ANCHORS) + 1)) + 0.5 for _ in range(2))
+    values, near, far = ((rng.random((n, 2)) + 0.2) @ hidden for n, hidden in ((200, own), (60, own), (300, other)))
+    truth = values[:, -1]
+    both, misled = (np.abs(fit(values[:, :-1], informed=sets).mean / truth - 1).mean() for sets in ([far, near], [far]))
+    assert both < 0.3 * misled
 
 
 def test_one_anchor_gives_its_own_numbers_and_a_wide_interval() -> None:

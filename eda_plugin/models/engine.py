@@ -22,7 +22,7 @@ from eda_plugin.errors import UserError
 from eda_plugin.models.checkpoint import save_filled
 from eda_plugin.models.experience import load_experience
 from eda_plugin.models.features import PointTable, timing_points
-from eda_plugin.models.others import fill_groups, informed_ratios, latent_coordinates
+from eda_plugin.models.others import Delays, delays_taught, fill_groups, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
 from eda_plugin.models.timing import TimingFill, fit_timing
 from eda_plugin.models.zeroshot import ZeroShot, fit_timing_zero
@@ -87,7 +87,7 @@ def fill_library(
     report: dict[str, object] = {}
     timing: TimingFill | None = None
     latent: Array | None = None
-    informed: Array | None = None
+    delays: Delays | None = None
     points: PointTable | None = None
     if len(aligned.rows_of("timing")):
         points, floor = timing_points(aligned)
@@ -97,8 +97,9 @@ def fill_library(
         clock.mark("zero-shot")
         if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
             latent = latent_coordinates(points, known, y)
-            informed = informed_ratios(points, known, y)
             timing = fit_timing(points, aligned.corners, target, zero, known, y, floor, settings, progress)
+            cell = np.array([aligned.template.keys[row].cell for row in points.rows])
+            delays = delays_taught(points, known, y, timing.mean, cell)
             values[points.flat], half[points.flat] = timing.mean, timing.half
             origin[points.flat] = Origin.FILLED
             report["timing"] = timing.report
@@ -106,7 +107,7 @@ def fill_library(
             values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
             report["timing"] = {"model": zero.chosen, "held_out_error_pct": _percent(zero)}
         clock.mark("timing")
-    groups = fill_groups(aligned, latent, informed, settings, progress, taught)
+    groups = fill_groups(aligned, latent, delays, settings, progress, taught)
     for name, group in groups.items():
         values[group.flat], half[group.flat] = group.mean, group.half
         origin[group.flat] = group.origin

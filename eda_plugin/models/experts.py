@@ -48,6 +48,8 @@ ROOM = 1.4
 """How far outside the anchors' range, as a natural logarithm, the logarithmic domains may extrapolate."""
 DECADES = 5.0
 """Logarithm of a ratio from which on one is as wrong as any other."""
+STRENGTHS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+"""How strongly mixtures of anchors that reproduce delays are drawn to equal weights."""
 SAMPLE = 3000
 """Values of a group on which draws are scored."""
 TRUST, FEW = 2.0, 5
@@ -158,7 +160,7 @@ def experts_of(
     draws: Sequence[Kriged],
     *,
     seed: int,
-    informed: Array | None,
+    informed: Sequence[Array],
     only: str | None,
     told: Callable[[], None],
 ) -> list[Expert]:
@@ -177,9 +179,7 @@ def experts_of(
         candidates += _krigings(draws, judged, manner, told)
     if A > 2 and only is None:
         candidates += _relatives(frame, judged, manner)
-        if informed is not None:
-            each = frame.left_out([_mixture(informed, frame.others[a], a) for a in range(A)])
-            candidates.append(judged.candidate("ridge on simulated delays", PLAIN, each, _mixture(informed, frame.everyone, A)))
+        candidates += [_mixed(ratios, strength, frame, judged) for ratios in informed for strength in STRENGTHS]
     names = dict.fromkeys(candidate.name for candidate in candidates)
     return [_expert(name, [c for c in candidates if c.name == name], Z) for name in names]
 
@@ -271,7 +271,13 @@ def best_of(experts: Sequence[Expert], errors: Array) -> tuple[Expert, Array]:
     return Expert(first.name, mean, hidden, first.widen), errors.min(axis=1)
 
 
-def _mixture(ratios: Array, use: Mask, column: int, strength: float = 1e-4) -> Array:
+def _mixed(ratios: Array, strength: float, frame: Frame, judged: _Judged) -> _Candidate:
+    A = len(frame.others)
+    each = frame.left_out([_mixture(ratios, frame.others[a], a, strength) for a in range(A)])
+    return judged.candidate("ridge on simulated delays", PLAIN, each, _mixture(ratios, frame.everyone, A, strength))
+
+
+def _mixture(ratios: Array, use: Mask, column: int, strength: float) -> Array:
     """Weights over the corners in ``use`` with which they reproduce the ``column`` of ``ratios`` (N, A + 1), shrunk to equal weights."""
     X = ratios[:, use]
     G = X.T @ X

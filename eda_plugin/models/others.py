@@ -6,7 +6,7 @@ lies among the anchors (latent coordinates, models/corner.py), and which mixture
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from eda_plugin.models.features import PointTable, without_holes
 from eda_plugin.models.law import LEAKAGE
 from eda_plugin.models.zeroshot import TIMING, ZeroShot, fit_zero_shot
 
-__all__ = ["LEAKING", "GroupFill", "fill_groups", "informed_ratios", "latent_coordinates", "manner_of", "same_everywhere"]
+__all__ = ["LEAKING", "Delays", "GroupFill", "delays_taught", "fill_groups", "latent_coordinates", "manner_of", "same_everywhere"]
 
 Array = NDArray[np.float64]
 
@@ -72,15 +72,36 @@ def latent_coordinates(points: PointTable, known: NDArray[np.int64], y: Array) -
     return np.asarray(scores / max(float(scores[:, 0].std()), 1e-12), dtype=np.float64)
 
 
-def informed_ratios(points: PointTable, known: NDArray[np.int64], y: Array) -> Array:
-    """(N, A + 1) the anchors' delays at the measured points and, last, the target's, as ratios to their magnitude."""
-    return np.column_stack([points.anchors[known], y]) / points.scale[known, None]
+@dataclass(frozen=True, eq=False)
+class Delays:
+    """What the timing simulations taught of delays and transitions: the anchors' and, last, the target's, as ratios to their magnitude.
+
+    ``simulated`` (N, A + 1) at the simulated points; ``filled`` (M, A + 1) at all, where the target's are the prediction corrected by
+    them; ``cell`` (M,) whose.
+    """
+
+    simulated: Array
+    filled: Array
+    cell: NDArray[np.str_]
+
+    def of(self, cells: Collection[str]) -> list[Array]:
+        """What tells of quantities of some ``cells``: all that is simulated and, where these are not all cells, what is filled of them."""
+        own = np.isin(self.cell, list(cells))
+        return [self.simulated] if own.all() or not own.any() else [self.simulated, self.filled[own]]
+
+
+def delays_taught(points: PointTable, known: NDArray[np.int64], y: Array, mean: Array, cell: NDArray[np.str_]) -> Delays:
+    """``y`` (N,) SI simulated at ``known`` (N,), ``mean`` (M,) SI filled from that, ``cell`` (T,) that each table is of."""
+    every = mean.copy()
+    every[known] = y
+    ratios = np.column_stack([points.anchors, every]) / points.scale[:, None]
+    return Delays(ratios[known], ratios, cell[points.table])
 
 
 def fill_groups(
     aligned: Aligned,
     latent: Array | None,
-    informed: Array | None,
+    delays: Delays | None,
     settings: FillSettings,
     progress: Progress,
     taught: Mapping[str, Taught],
@@ -91,13 +112,17 @@ def fill_groups(
     with progress.stage("filling the other quantities", len(names)) as stage:
         for name in names:
             rows = aligned.rows_of(name)
-            flat = np.concatenate([np.arange(aligned.template.start[row], aligned.template.start[row + 1]) for row in rows])
             if name in ("limit", "other"):
-                found[name] = _policy(aligned, flat)
+                found[name] = _policy(aligned, _flat(aligned, rows))
             else:
-                found[name] = _group(aligned, flat, name, latent, informed, settings, taught.get(name))
+                found[name] = _group(aligned, rows, name, latent, delays, settings, taught.get(name))
             stage.advance()
     return found
+
+
+def _flat(aligned: Aligned, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(k,) positions of the values of some tables."""
+    return np.concatenate([np.arange(aligned.template.start[row], aligned.template.start[row + 1]) for row in rows])
 
 
 def _policy(aligned: Aligned, flat: NDArray[np.int64]) -> GroupFill:
@@ -115,13 +140,14 @@ def _policy(aligned: Aligned, flat: NDArray[np.int64]) -> GroupFill:
 
 def _group(
     aligned: Aligned,
-    flat: NDArray[np.int64],
+    rows: NDArray[np.int64],
     name: str,
     latent: Array | None,
-    informed: Array | None,
+    delays: Delays | None,
     settings: FillSettings,
     taught: Taught | None,
 ) -> GroupFill:
+    flat = _flat(aligned, rows)
     anchors = without_holes(aligned.anchors[flat])
     mean = anchors[:, 0].copy()
     half = np.zeros(len(flat))
@@ -131,7 +157,7 @@ def _group(
     learnt = anchors[moving]
     plain = settings.model if settings.model in ("nearest", "interpolation") else None
     if name == "leakage" and plain is None:  # its states follow laws of their own: where the delays lie between the anchors misleads
-        latent = informed = None
+        latent = delays = None
         learnt, kept = lower_branch(learnt)
         scores["entries_on_a_higher_branch"] = int(kept.size - kept.sum())
     if len(moving):
@@ -143,7 +169,7 @@ def _group(
             manner_of(name),
             seed=settings.seed,
             latent=latent,
-            informed=informed,
+            informed=() if delays is None else delays.of({aligned.template.keys[row].cell for row in rows}),
             only=plain,
             taught=taught,
         )

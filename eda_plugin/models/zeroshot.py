@@ -117,7 +117,7 @@ def fit_zero_shot(
     *,
     seed: int,
     latent: Array | None = None,
-    informed: Array | None = None,
+    informed: Sequence[Array] = (),
     only: str | None = None,
     kind: Index | None = None,
     taught: Taught | None = None,
@@ -125,8 +125,8 @@ def fit_zero_shot(
 ) -> ZeroShot:
     """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
 
-    ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed`` (N, A + 1): simulated delays elsewhere in the
-    library, of the anchors and the target: the mixture of anchors that reproduces them is one more candidate. ``only``: ``nearest`` or
+    ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed``, each (N, A + 1): simulated delays elsewhere in
+    the library, of the anchors and the target: mixtures of anchors that reproduce them are further candidates. ``only``: ``nearest`` or
     ``interpolation``, no competition. ``kind`` (m,): values of a kind share the manner's law, if it has one (models/law.py); it is taken
     out, and what remains is kriged: nothing else competes then, as from few anchors whatever was chosen on them looks too good. ``taught``:
     what other libraries say of the draws; they know of no latent coordinates, so it counts without them only. ``told`` is called twice for
@@ -148,7 +148,7 @@ def fit_zero_shot(
     if common is None:
         experts = experts_of(Z, frame, manner, draws, seed=seed, informed=informed, only=only, told=told)
     else:
-        rest = experts_of(Z / np.exp(common.shown[codes]), frame, manner, draws, seed=seed, informed=None, only="kriging", told=told)
+        rest = experts_of(Z / np.exp(common.shown[codes]), frame, manner, draws, seed=seed, informed=(), only="kriging", told=told)
         here, held, unsure = np.exp(common.target[codes]), np.exp(common.held_out[codes]), common.sd[codes]
         experts = [replace(e, name=f"law, {e.name}", mean=e.mean * here, hidden=e.hidden * held) for e in rest]
     limit = manner.floor * float(np.median(np.abs(Z)))
