@@ -23,9 +23,9 @@ def fewer_threads(others: int) -> Iterator[None]:
     """In this block ``others`` fewer than before, one at least: threads that wait for each other on a busy core waste it."""
     threads = torch.get_num_threads()
     left = max(threads - others, 1)
-    torch.set_num_threads(left)
     try:
         with threadpool_limits({pool["prefix"]: min(pool["num_threads"], left) for pool in threadpool_info()}):
+            torch.set_num_threads(left)  # last: its pool may share a name with another's that has fewer
             yield
     finally:
         torch.set_num_threads(threads)
