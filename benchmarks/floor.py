@@ -19,11 +19,11 @@ from eda_plugin.adapters import liberty
 from eda_plugin.data.dataset import align
 from eda_plugin.models.features import timing_points
 from eda_plugin.models.relatives import among_relatives, learn_kinship
-from eda_plugin.qa.metrics import TIME_FLOOR
+from eda_plugin.qa.metrics import TIME_FLOOR, relative_error
 
 
-def told(error: NDArray[np.float64], size: NDArray[np.float64]) -> str:
-    shares = 100 * np.abs(error) / np.maximum(np.abs(size), TIME_FLOOR)
+def told(found: NDArray[np.float64], truth: NDArray[np.float64]) -> str:
+    shares = 100 * relative_error(found, truth, TIME_FLOOR)
     return f"{shares.mean():.3f} % (99 % of them below {np.quantile(shares, 0.99):.2f} %)"
 
 
@@ -38,17 +38,22 @@ def main() -> None:
     points, _ = timing_points(aligned)
     y, columns = aligned.known[points.flat], np.zeros(1, dtype=np.int64)
     known = np.flatnonzero(np.isfinite(y))
-    error = y[known] - points.anchors[known, 0]
-    unit = np.maximum(np.abs(points.anchors[known, 0]), TIME_FLOOR)
-    print(f"{truth.corner}: filled, off by {told(error, y[known])}", flush=True)
-    share = error / unit
+    found = points.anchors[known, 0]
+    unit = np.maximum(np.abs(found), TIME_FLOOR)
+    print(f"{truth.corner}: filled, off by {told(found, y[known])}", flush=True)
+    share = (y[known] - found) / unit
+    if not share.any():
+        raise SystemExit(
+            f"{options.filled} and {options.truth} hold the same delays and transitions; expected a filled library and its truth"
+        )
     scale = 1.5 * float(np.median(np.abs(share[share != 0])))
     residual, certain = np.clip(share / scale, -20, 20), np.ones(len(known))
     for part in (0.5, 1.0):
         some = np.sort(np.random.default_rng(0).permutation(len(known))[: int(part * len(known))])
         kinship = learn_kinship(points, columns, known[some], residual[some], certain[some], seed=0)
         _, left = among_relatives(points, columns, known[some], residual[some], certain[some], known[:0], kinship)
-        print(f"  each from all others of {100 * part:.0f} % of the values: {told(left * scale * unit[some], y[known[some]])}", flush=True)
+        truly = y[known[some]]
+        print(f"  each from all others of {100 * part:.0f} % of the values: {told(truly - left * scale * unit[some], truly)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from eda_plugin.data.oracle import answer
 from eda_plugin.domain import Corner, Library
 from eda_plugin.domain.quantity import DELAY
 from eda_plugin.models.gbr import train_predictor
-from eda_plugin.qa.metrics import TIME_FLOOR
+from eda_plugin.qa.metrics import TIME_FLOOR, relative_error
 from eda_plugin.qa.refusal import refused_points
 
 
@@ -30,7 +30,7 @@ def error_pct(libraries: list[Library], truth: Library) -> float:
     asked = answer(refused_points(truth, np.repeat(tables, np.diff(truth.start))), truth)
     found = predictor.predict(asked.arcs, asked.edges, *asked.index.T, truth.corner)
     guess, true = np.concatenate([found.delay, found.transition]), np.concatenate([asked.delay, asked.transition])
-    return 100 * float(np.nanmean(np.abs(guess - true) / np.maximum(np.abs(true), TIME_FLOOR)))
+    return 100 * float(np.nanmean(relative_error(guess, true, TIME_FLOOR)))
 
 
 def main() -> None:

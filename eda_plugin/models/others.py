@@ -77,17 +77,18 @@ class Delays:
     """What the timing simulations taught of delays and transitions: the anchors' and, last, the target's, as ratios to their magnitude.
 
     ``simulated`` (N, A + 1) at the simulated points; ``filled`` (M, A + 1) at all, where the target's are the prediction corrected by
-    them; ``cell`` (M,) whose.
+    them; ``table`` (M,) in which of T tables, ``cell`` (T,) whose these are.
     """
 
     simulated: Array
     filled: Array
+    table: NDArray[np.int64]
     cell: NDArray[np.str_]
 
     def of(self, cells: Collection[str]) -> list[Array]:
         """What tells of quantities of some ``cells``: all that is simulated and, where these are not all cells, what is filled of them."""
         own = np.isin(self.cell, list(cells))
-        return [self.simulated] if own.all() or not own.any() else [self.simulated, self.filled[own]]
+        return [self.simulated] if own.all() or not own.any() else [self.simulated, self.filled[own[self.table]]]
 
 
 def delays_taught(points: PointTable, known: NDArray[np.int64], y: Array, mean: Array, cell: NDArray[np.str_]) -> Delays:
@@ -95,7 +96,7 @@ def delays_taught(points: PointTable, known: NDArray[np.int64], y: Array, mean: 
     every = mean.copy()
     every[known] = y
     ratios = np.column_stack([points.anchors, every]) / points.scale[:, None]
-    return Delays(ratios[known], ratios, cell[points.table])
+    return Delays(ratios[known], ratios, points.table, cell)
 
 
 def fill_groups(
