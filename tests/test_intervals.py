@@ -76,10 +76,31 @@ def test_what_is_known_of_a_measured_point_leaves_out_its_own_answer() -> None:
         points, columns, points.anchors[:, 0], known, truth[known], 1e-12, where=where, seed=0, settings=GPSettings(), layer="none"
     )
     inside, outside = error_features(points, columns, fit, at_known=True), error_features(points, columns, fit)
-    assert inside.shape == (len(known), 12)
-    assert outside.shape == (len(points), 12)
-    assert np.isnan(inside[:, [1, 9, 10, 11]]).all()
+    assert inside.shape == (len(known), 13)
+    assert outside.shape == (len(points), 13)
+    assert np.isnan(inside[:, [1, 10, 11, 12]]).all()
+    assert (inside[:, 9] == 0).all()
     assert np.isfinite(outside).all()
+
+
+def test_of_several_measured_points_of_a_table_the_nearest_and_their_mean_error_tell() -> None:
+    points, truth = points_of(anchors_of(ANCHORS[:5], rest=False, cells=4), perturbed(build(TARGET, rest=False, cells=4), 0.01, 9))
+    first, alone = int(points.first[0]), int(points.first[1]) + 3
+    corner, other = first, first + int(np.prod(points.shape[0])) - 1  # of the first table: its opposite ends
+    known, columns, where = np.array([alone, corner, other]), np.arange(5), np.arange(len(points))
+    fit = fit_few_shot(
+        points, columns, points.anchors[:, 0], known, truth[known], 1e-12, where=where, seed=0, settings=GPSettings(), layer="none"
+    )
+    size = np.abs(fit.left_out / fit.unit[known])
+    found, at_known = error_features(points, columns, fit)[:, 9:], error_features(points, columns, fit, at_known=True)[:, 9:]
+    beside = first + 1  # nearer to the corner than to the other end
+    steps = np.abs(points.rank[beside] - points.rank[corner])
+    np.testing.assert_allclose(found[beside], [2, np.log(size[1:].mean()), *steps])
+    np.testing.assert_allclose(found[alone + 1, :2], [1, np.log(size[0])])
+    far = np.abs(points.rank[corner] - points.rank[other])
+    np.testing.assert_allclose(at_known, [[0, np.nan, np.nan, np.nan], [1, np.log(size[2]), *far], [1, np.log(size[1]), *far]])
+    assert (found[points.first[2] :, 0] == 0).all()
+    assert np.isnan(found[points.first[2] :, 1:]).all()
 
 
 def test_a_stand_in_is_like_the_target_and_is_judged_where_its_truth_is_known() -> None:

@@ -21,7 +21,7 @@ from eda_plugin.models.corner import (
     process_weights,
     slope_weights,
 )
-from eda_plugin.models.experts import PLAIN, Domain, Manner
+from eda_plugin.models.experts import PLAIN, Domain, Expert, Manner, blend_of
 from eda_plugin.models.zeroshot import ZeroShot, fit_zero_shot, magnitude
 
 Floats = NDArray[np.float64]
@@ -206,6 +206,19 @@ def test_of_several_sets_of_delays_those_tell_that_mix_as_the_values_do() -> Non
     truth = values[:, -1]
     both, misled = (np.abs(fit(values[:, :-1], informed=sets).mean / truth - 1).mean() for sets in ([far, near], [far]))
     assert both < 0.3 * misled
+
+
+def test_experts_count_by_their_errors_for_each_value_and_equals_alike() -> None:
+    rng = np.random.default_rng(0)
+    three = [Expert(f"{n}", rng.random(4), rng.random((4, 2)), np.full(2, n + 1.0)) for n in range(3)]
+    errors = np.array([[1.0, 9.0, 9.0], [9.0, 1.0, 9.0], [2.0, 2.0, 20.0], [0.0, 0.0, 0.0]])
+    mean, hidden, widen = blend_of(three, errors)
+    means = np.stack([expert.mean for expert in three])
+    np.testing.assert_allclose(mean, [means[0, 0], means[1, 1], means[:2, 2].mean(), means[:, 3].mean()], rtol=1e-9)
+    np.testing.assert_allclose(hidden[3], np.mean([expert.hidden[3] for expert in three], axis=0))
+    np.testing.assert_allclose(widen, (1 + 2 + 1.5 + 2) / 4)
+    worse = blend_of(three[:2], np.tile([1.0, 1.06], (4, 1)))[0]
+    np.testing.assert_allclose(worse, (2 * means[0] + means[1]) / 3, rtol=0.01)  # 6 % more: half as much
 
 
 def test_one_anchor_gives_its_own_numbers_and_a_wide_interval() -> None:

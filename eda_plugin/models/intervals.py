@@ -62,26 +62,17 @@ class Factors:
 
 
 def error_features(points: PointTable, columns: Index, fit: FewShot, at_known: bool = False) -> Array:
-    """(E, 12) what tells how wrong a prediction is: the process's own spread, the size of the correction, the anchors' disagreement and
+    """(E, 13) what tells how wrong a prediction is: the process's own spread, the size of the correction, the anchors' disagreement and
     extrapolation, the place in the table, and what the table's own measured points showed.
 
     ``at_known``: for the N measured points, each as if it had not been measured, instead of the points ``fit.where``.
     """
     at = fit.known if at_known else fit.where
     Z = points.anchors[at][:, columns] / points.scale[at, None]
-    share = fit.left_out / fit.unit[fit.known]
-    own = np.full(len(points.first) - 1, np.nan)
-    own_rank = np.full((len(points.first) - 1, 2), np.nan)
-    own[points.table[fit.known]] = np.abs(share)
-    own_rank[points.table[fit.known]] = points.rank[fit.known]
-    table = points.table[at]
     spread = np.sqrt(np.maximum(fit.variance, 0.0)) if at_known else fit.spread
     moved = np.full(len(at), np.nan) if at_known else np.abs(fit.mean - fit.base[at]) / fit.unit[at]
     far = np.sort(points.beyond[at][:, columns], axis=1)
-    size = own[table]
-    apart = np.abs(points.rank[at] - own_rank[table])
-    if at_known:  # the point itself is what the table knows: without it, nothing
-        size, apart = np.full(len(at), np.nan), np.full((len(at), 2), np.nan)
+    number, size, apart = _own_table(points, fit, at, leave_out=at_known)
     disagreement = Z.std(axis=1)
     return np.column_stack(
         [
@@ -93,10 +84,35 @@ def error_features(points: PointTable, columns: Index, fit: FewShot, at_known: b
             np.log(points.scale[at]),
             np.log(fit.unit[at] / points.scale[at]),
             points.kind[at],
+            number,
             np.log(np.maximum(size, 1e-5)),
             apart,
         ]
     )
+
+
+def _own_table(points: PointTable, fit: FewShot, at: Index, *, leave_out: bool) -> tuple[Array, Array, Array]:
+    """What its table's measured points tell of each point ``at`` (E,): (E,) how many they are, (E,) mean size of their left-out residuals,
+    NaN where there are none, and (E, 2) how far the nearest is along slew and load. ``leave_out``: ``at`` are the measured points in their
+    order, each told by the others."""
+    tables, measured, table = len(points.first) - 1, points.table[fit.known], points.table[at]
+    share = np.abs(fit.left_out / fit.unit[fit.known])
+    number = np.bincount(measured, minlength=tables)[table].astype(np.float64)
+    total = np.bincount(measured, weights=share, minlength=tables)[table]
+    if leave_out:
+        number, total = number - 1.0, total - share
+    size = np.divide(total, number, out=np.full(len(at), np.nan), where=number > 0)
+    order = np.argsort(measured, kind="stable")
+    nth = np.arange(len(order)) - np.searchsorted(measured[order], measured[order])
+    apart, nearest = np.full((len(at), 2), np.nan), np.full(len(at), np.inf)
+    for turn in range(int(nth.max(initial=-1)) + 1):  # the first measured point of each table, the second ...
+        own = np.full(tables, -1)
+        own[measured[order[nth == turn]]] = order[nth == turn]
+        other = own[table]
+        steps = np.abs(points.rank[at] - points.rank[fit.known[other]])
+        nearer = (other >= 0) & ~(leave_out & (other == np.arange(len(at)))) & (steps.sum(axis=1) < nearest)
+        apart[nearer], nearest[nearer] = steps[nearer], steps.sum(axis=1)[nearer]
+    return number, size, apart
 
 
 def fit_scale(features: Array, error: Array, seed: int) -> Scale:

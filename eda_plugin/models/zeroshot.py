@@ -1,8 +1,8 @@
 """A corner without simulations, or a quantity that the simulations say nothing about: prediction from the anchors alone.
 
 For each quantity group, kriging draws (models/corner.py), linear interpolation and the nearest corner compete on anchors held out whole;
-where the group has a law (models/law.py), only kriging draws of what that leaves.
-Values are worked on as ratios to their magnitude over the anchors, in the linear or the logarithmic domain, whichever scores better.
+where the group has a law (models/law.py), only kriging draws of what that leaves. Values are worked on as ratios to their magnitude over
+the anchors, in linear and logarithmic domains. The better one scores, the more it counts: the mean of all is better than the best.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from eda_plugin.models.experts import (
     Domain,
     Manner,
     Taught,
-    best_of,
+    blend_of,
     experts_of,
     kriged,
     table_errors,
@@ -52,8 +52,9 @@ class ZeroShot:
     ``mean`` (m,) SI; ``scale`` (m,) magnitude over the anchors and ``limit`` the share of it below which values count as that large;
     ``held_out`` (m, A) each anchor predicted from the others, SI, and ``residual`` (m, A) its error as a share of that prediction's size;
     ``widen`` (A,): how much less certain the target is than those anchors were, by kriging; ``relevance`` (A,): how much each tells of the
-    target. ``scores``: mean error of each candidate on anchors held out, as a share of the truth's size. ``unsure`` (m,): deviation, as a
-    share, of what all values of a kind have in common: no error of the anchors tells it where the target lies apart from them.
+    target. ``scores``: mean error of each candidate on anchors held out, as a share of the truth's size; ``chosen``: the best. ``unsure``
+    (m,): deviation, as a share, of what all values of a kind have in common: no error of the anchors tells it where the target lies apart
+    from them.
     """
 
     mean: Array
@@ -157,14 +158,12 @@ def fit_zero_shot(
         off = manner.errors(expert.hidden, Z, limit)
         errors[:, number] = np.minimum(off, max(manner.most, LARGEST)) @ frame.weight
         overall[number] = (np.minimum(off, manner.most) @ frame.weight).mean()
-    both = table_errors(errors, overall, table)
-    winner, _ = best_of(experts, both)
-    mean, hidden = winner.mean, winner.hidden
+    mean, hidden, widen = blend_of(experts, table_errors(errors, overall, table))
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
-    best = experts[int(np.argmin(overall))]
-    widen = np.clip(best.widen, max(manner.least, TRUSTED / A), MOST)
+    widen = np.clip(widen, max(manner.least, TRUSTED / A), MOST)
     scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
-    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best.name, scores, unsure)
+    best = min(scores, key=scores.__getitem__)
+    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best, scores, unsure)
 
 
 def fit_timing_zero(
