@@ -22,7 +22,7 @@ from eda_plugin.errors import UserError
 from eda_plugin.models.checkpoint import save_filled
 from eda_plugin.models.experience import load_experience
 from eda_plugin.models.features import PointTable, timing_points
-from eda_plugin.models.others import Delays, GroupFill, delays_taught, fill_groups, latent_coordinates
+from eda_plugin.models.others import Delays, delays_taught, fill_groups, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
 from eda_plugin.models.timing import TimingFill, fit_timing
 from eda_plugin.models.zeroshot import ZeroShot, fit_timing_zero
@@ -58,7 +58,7 @@ class _Clock:
 
     def mark(self, name: str) -> None:
         now = time.monotonic()
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self.begin, 2)
+        self.seconds[name] = round(now - self.begin, 2)
         self.begin = now
 
 
@@ -86,14 +86,9 @@ def fill_library(
     origin = np.full(m, Origin.PREDICTED, dtype=np.uint8)
     report: dict[str, object] = {}
     timing: TimingFill | None = None
+    latent: Array | None = None
+    delays: Delays | None = None
     points: PointTable | None = None
-    groups: dict[str, GroupFill] = {}
-
-    def fill_others(latent: Array | None = None, delays: Delays | None = None) -> None:
-        clock.mark("timing")
-        groups.update(fill_groups(aligned, latent, delays, settings, progress, taught))
-        clock.mark("other quantities")
-
     if len(aligned.rows_of("timing")):
         points, floor = timing_points(aligned)
         known = np.flatnonzero(np.isfinite(aligned.known[points.flat]))
@@ -101,12 +96,10 @@ def fill_library(
         zero = fit_timing_zero(points, aligned.corners, target, settings, progress, taught.get("timing"))
         clock.mark("zero-shot")
         if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
+            latent = latent_coordinates(points, known, y)
+            timing = fit_timing(points, aligned.corners, target, zero, known, y, floor, settings, progress)
             cell = np.array([aligned.template.keys[row].cell for row in points.rows])
-
-            def meanwhile(mean: Array) -> None:
-                fill_others(latent_coordinates(points, known, y), delays_taught(points, known, y, mean, cell))
-
-            timing = fit_timing(points, aligned.corners, target, zero, known, y, floor, settings, progress, meanwhile)
+            delays = delays_taught(points, known, y, timing.mean, cell)
             values[points.flat], half[points.flat] = timing.mean, timing.half
             origin[points.flat] = Origin.FILLED
             report["timing"] = timing.report
@@ -114,12 +107,12 @@ def fill_library(
             values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
             report["timing"] = {"model": zero.chosen, "held_out_error_pct": _percent(zero)}
         clock.mark("timing")
-    if timing is None:
-        fill_others()
+    groups = fill_groups(aligned, latent, delays, settings, progress, taught)
     for name, group in groups.items():
         values[group.flat], half[group.flat] = group.mean, group.half
         origin[group.flat] = group.origin
         report[name] = group.report
+    clock.mark("other quantities")
     library = _compose(aligned, values, half, origin)
     if points is None:
         sampler = TableSampler(())

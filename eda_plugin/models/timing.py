@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,12 +71,11 @@ def fit_timing(
     floor: float,
     settings: FillSettings,
     progress: Progress,
-    meanwhile: Callable[[Array], None] = lambda _: None,
 ) -> TimingFill:
     """Fit, calibrate, and learn the tables' joint errors.
 
     ``zero``: the target, and each anchor held out, predicted without simulations. ``y`` (N,) SI at the points ``known``; ``floor`` (s):
-    errors of smaller values count as errors of that size. ``meanwhile`` is called with the mean (M,) SI while anchors still rehearse.
+    errors of smaller values count as errors of that size.
     """
     layer = LAYERS.get(settings.model, "process")
     gp = GPSettings()
@@ -110,7 +109,6 @@ def fit_timing(
                 device=settings.device,
                 stage=stage,
             )
-        meanwhile(fit.mean)
         with progress.stage("rehearsing on anchors", len(chosen) - len(teachers)) as stage:
             rehearsals += others.results(stage)
     kinds = int(points.kind.max()) + 1
