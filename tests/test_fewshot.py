@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from synthetic import ANCHORS, TARGET, anchors_of, build, perturbed, points_of
 
 from eda_plugin.config import NullProgress
+from eda_plugin.domain.quantity import TIMING
 from eda_plugin.models.features import PointTable, point_features, without_holes
 from eda_plugin.models.fewshot import FewShot, Layer, Learnt, fit_few_shot, ridge
 from eda_plugin.models.gp import GPSettings
@@ -43,6 +44,12 @@ def fit(case: tuple[PointTable, Floats, Index], layer: Layer = "process", networ
     return fit_few_shot(
         points, columns, zero, known, truth[known], FLOOR, where=where, seed=0, settings=settings, layer=layer, networks=networks
     )
+
+
+def test_the_edge_of_a_point_is_its_quantity_s(case: tuple[PointTable, Floats, Index]) -> None:
+    points, falls = case[0], [name in ("cell_fall", "fall_transition") for name in TIMING]
+    assert points.edge.tolist() == np.array(falls)[points.kind].astype(int).tolist()
+    assert set(points.kind.tolist()) == {0, 1, 2, 3}
 
 
 def test_ridge_leave_one_out_is_what_refits_give() -> None:

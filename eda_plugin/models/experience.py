@@ -94,7 +94,7 @@ def _values(library: Aligned, group: str) -> tuple[Array, NDArray[np.int64]]:
     """(k, C) values of a group that are not the same at all corners, ``VALUES`` of them at most, and their kinds (k,)."""
     if group == "timing":
         points, _ = timing_points(library)
-        values, kind = points.anchors, points.kind % 2
+        values, kind = points.anchors, points.edge
     else:
         values = without_holes(library.anchors[np.isin(library.table_of, library.rows_of(group))])
         kind = np.zeros(len(values), dtype=np.int64)

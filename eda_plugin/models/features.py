@@ -69,6 +69,11 @@ class PointTable:
     def __len__(self) -> int:
         return len(self.flat)
 
+    @property
+    def edge(self) -> NDArray[np.int64]:
+        """(M,) 0 where the output rises, 1 where it falls: what the two kinds of devices do."""
+        return self.kind % 2  # by the order of `TIMING`
+
     def of_tables(self, tables: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of the points of some tables, table after table."""
         return np.concatenate([np.arange(self.first[t], self.first[t + 1]) for t in tables]) if len(tables) else np.zeros(0, dtype=np.int64)

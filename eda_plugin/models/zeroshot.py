@@ -186,7 +186,7 @@ def fit_timing_zero(
             TIMING,
             seed=settings.seed,
             only=only,
-            kind=points.kind % 2,
+            kind=points.edge,
             taught=taught,
             told=stage.advance,
         )
