@@ -166,7 +166,10 @@ def test_it_is_better_than_the_nearest_corner_and_chosen_by_held_out_error() -> 
         return float(np.abs(zero.mean / truth - 1).mean())
 
     assert error(found) < 0.5 * error(nearest)
-    assert found.scores[found.chosen] == min(found.scores.values())
+    told = found.told()
+    assert found.scores[str(told["model"])] == min(found.scores.values())
+    assert sum(found.shares.values()) == pytest.approx(1)
+    assert told["share_pct"] == {name: round(100 * share, 4) for name, share in found.shares.items()}
     assert list(nearest.scores) == ["nearest"]
     assert np.isclose(nearest.mean[:, None], values, rtol=1e-12, atol=0).all(axis=0).sum() == 1  # one anchor's numbers
 
@@ -212,11 +215,11 @@ def test_experts_count_by_their_errors_for_each_value_and_equals_alike() -> None
     rng = np.random.default_rng(0)
     three = [Expert(f"{n}", rng.random(4), rng.random((4, 2)), np.full(2, n + 1.0)) for n in range(3)]
     errors = np.array([[1.0, 9.0, 9.0], [9.0, 1.0, 9.0], [2.0, 2.0, 20.0], [0.0, 0.0, 0.0]])
-    mean, hidden, widen = blend_of(three, errors)
+    mean, hidden, shares = blend_of(three, errors)
     means = np.stack([expert.mean for expert in three])
     np.testing.assert_allclose(mean, [means[0, 0], means[1, 1], means[:2, 2].mean(), means[:, 3].mean()], rtol=1e-9)
     np.testing.assert_allclose(hidden[3], np.mean([expert.hidden[3] for expert in three], axis=0))
-    np.testing.assert_allclose(widen, (1 + 2 + 1.5 + 2) / 4)
+    np.testing.assert_allclose(shares, [(1 + 0.5 + 1 / 3) / 4, (1 + 0.5 + 1 / 3) / 4, 1 / 12], atol=1e-9)
     worse = blend_of(three[:2], np.tile([1.0, 1.06], (4, 1)))[0]
     np.testing.assert_allclose(worse, (2 * means[0] + means[1]) / 3, rtol=0.01)  # 6 % more: half as much
 
@@ -233,7 +236,7 @@ def test_two_anchors_give_the_nearer_one() -> None:
     values = numbers(corners)
     found = fit(values, corners)
     np.testing.assert_allclose(found.mean, values[:, 0], rtol=1e-12)
-    assert found.chosen == "nearest"
+    assert found.shares == {"nearest": 1.0}
 
 
 def test_an_extrapolation_is_bounded_by_the_anchors_range() -> None:

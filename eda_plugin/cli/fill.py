@@ -144,7 +144,7 @@ def _summary(result: FillResult, files: list[Path]) -> None:
         ("anchors", f"{len(result.anchors)}: {', '.join(anchor.corner.name for anchor in result.anchors)}"),
         ("template", report["template"]),
         ("simulations", f"{report['measured']} of {report['simulations']}{share}"),
-        *((name, _chosen(entry)) for name, entry in report.items() if name == "model" or (isinstance(entry, Mapping) and "model" in entry)),
+        *((name, _models(entry)) for name, entry in report.items() if name == "model" or (isinstance(entry, Mapping) and "model" in entry)),
         ("values", _short(report["origins"])),
         ("interval", f"{float(report['interval']):.0%}"),  # type: ignore[arg-type]
         ("findings", _short(report["findings"]) or "none"),
@@ -154,13 +154,15 @@ def _summary(result: FillResult, files: list[Path]) -> None:
     facts(f"{result.library.name}: {report['target']}", rows)
 
 
-def _chosen(entry: object) -> str:
-    """The model of a group of quantities, and its error on anchors held out."""
+def _models(entry: object) -> str:
+    """The model of a group of quantities, or the one that counts most, and its error on anchors held out."""
     if not isinstance(entry, Mapping):
         return str(entry)
-    model, scores = str(entry["model"]), entry.get("held_out_error_pct", entry.get("left_out_error_pct"))
+    model = str(entry["model"])
+    scores, shares = entry.get("held_out_error_pct", entry.get("left_out_error_pct")), entry.get("share_pct")
     score = scores.get(model) if isinstance(scores, Mapping) else scores
-    return f"{model}; {score:.3g} % off on held-out values" if isinstance(score, float) else model
+    part = f", {shares[model]:.0f} % of the mean" if isinstance(shares, Mapping) and shares[model] < 99.5 else ""
+    return f"{model}{part}; {score:.3g} % off on held-out values" if isinstance(score, float) else model + part
 
 
 def _short(value: object) -> str:

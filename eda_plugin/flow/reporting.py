@@ -238,9 +238,10 @@ def _baselines(
     for group, entry in facts.items():
         scores = entry.get("held_out_error_pct", entry.get("left_out_error_pct")) if isinstance(entry, Mapping) else None
         if isinstance(entry, Mapping) and isinstance(scores, Mapping):
-            rivals += [(group, str(name), figure(scores, (name,)), "chosen" if name == entry.get("model") else "") for name in scores]
+            rivals += [(group, str(name), figure(scores, (name,)), figure(entry, ("share_pct", name))) for name in scores]
     if rivals:
-        sheets.append(Sheet("Models on values that were held out of the fill", ("group", "model", "mean error, %", "taken"), tuple(rivals)))
+        head = ("group", "model", "mean error, %", "share of the mean, %")
+        sheets.append(Sheet("Models on values that were held out of the fill", head, tuple(rivals)))
     return (*sheets, *([] if bench is None else _bench(Path(bench), corner)))
 
 

@@ -25,7 +25,7 @@ from eda_plugin.models.features import PointTable, timing_points
 from eda_plugin.models.others import Delays, delays_taught, fill_groups, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
 from eda_plugin.models.timing import TimingFill, fit_timing
-from eda_plugin.models.zeroshot import ZeroShot, fit_timing_zero
+from eda_plugin.models.zeroshot import fit_timing_zero
 
 __all__ = ["Filled", "fill_library"]
 
@@ -105,7 +105,7 @@ def fill_library(
             report["timing"] = timing.report
         else:
             values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
-            report["timing"] = {"model": zero.chosen, "held_out_error_pct": _percent(zero)}
+            report["timing"] = zero.told()
         clock.mark("timing")
     groups = fill_groups(aligned, latent, delays, settings, progress, taught)
     for name, group in groups.items():
@@ -135,10 +135,6 @@ def _check_device(name: str) -> None:
         ) from error
     if not usable:
         raise UserError(f"the device {name!r} is not supported; expected cpu or cuda")
-
-
-def _percent(zero: ZeroShot) -> dict[str, float]:
-    return {name: round(100 * value, 4) for name, value in sorted(zero.scores.items())}
 
 
 def _compose(aligned: Aligned, values: Array, half: Array, origin: NDArray[np.uint8]) -> Library:

@@ -263,8 +263,8 @@ class Expert:
 
 
 def blend_of(experts: Sequence[Expert], errors: Array) -> tuple[Array, Array, Array]:
-    """``mean`` (m,), ``hidden`` (m, A) and ``widen`` (A,) of all experts as one: each counts for a value by its ``errors`` (m, experts) to
-    the power -``FAVOUR``."""
+    """``mean`` (m,) and ``hidden`` (m, A) of all experts as one: each counts for a value by its ``errors`` (m, experts) to the power
+    -``FAVOUR``; and by how much in the mean (experts,)."""
     ratio = (errors.min(axis=1, keepdims=True) + 1e-12) / (errors + 1e-12)
     share = ratio**FAVOUR
     share /= share.sum(axis=1, keepdims=True)
@@ -272,7 +272,7 @@ def blend_of(experts: Sequence[Expert], errors: Array) -> tuple[Array, Array, Ar
     for expert, part in zip(experts, share.T, strict=True):
         mean += part * expert.mean
         hidden += part[:, None] * expert.hidden
-    return mean, hidden, np.sum([weight * expert.widen for expert, weight in zip(experts, share.mean(axis=0), strict=True)], axis=0)
+    return mean, hidden, share.mean(axis=0)
 
 
 def _mixed(ratios: Array, strength: float, frame: Frame, judged: _Judged) -> _Candidate:

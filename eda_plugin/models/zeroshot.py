@@ -52,9 +52,9 @@ class ZeroShot:
     ``mean`` (m,) SI; ``scale`` (m,) magnitude over the anchors and ``limit`` the share of it below which values count as that large;
     ``held_out`` (m, A) each anchor predicted from the others, SI, and ``residual`` (m, A) its error as a share of that prediction's size;
     ``widen`` (A,): how much less certain the target is than those anchors were, by kriging; ``relevance`` (A,): how much each tells of the
-    target. ``scores``: mean error of each candidate on anchors held out, as a share of the truth's size; ``chosen``: the best. ``unsure``
-    (m,): deviation, as a share, of what all values of a kind have in common: no error of the anchors tells it where the target lies apart
-    from them.
+    target. ``scores``: mean error of each candidate on anchors held out, as a share of the truth's size; ``shares``: how much each counts
+    in the mean. ``unsure`` (m,): deviation, as a share, of what all values of a kind have in common: no error of the anchors tells it where
+    the target lies apart from them.
     """
 
     mean: Array
@@ -64,9 +64,14 @@ class ZeroShot:
     residual: Array
     widen: Array
     relevance: Array
-    chosen: str
     scores: dict[str, float]
+    shares: dict[str, float]
     unsure: Array | float = 0.0
+
+    def told(self) -> dict[str, object]:
+        """For a report, in per cent: which candidate counts most, how much each does, and how wrong each was on anchors held out."""
+        scores, shares = ({name: round(100 * value, 4) for name, value in sorted(part.items())} for part in (self.scores, self.shares))
+        return {"model": max(shares, key=shares.__getitem__), "share_pct": shares, "held_out_error_pct": scores}
 
     def half(self, table: Index, coverage: float) -> Array:
         """(m,) half width of the interval, SI.
@@ -138,7 +143,7 @@ def fit_zero_shot(
     Z = anchors / scale[:, None]
     if A == 1:
         spread = np.full((len(scale), 1), 0.5)
-        return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), "nearest", {})
+        return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), {}, {"nearest": 1.0})
     frame = frame_of(corners, target)
     if latent is not None:
         taught = None
@@ -158,12 +163,11 @@ def fit_zero_shot(
         off = manner.errors(expert.hidden, Z, limit)
         errors[:, number] = np.minimum(off, max(manner.most, LARGEST)) @ frame.weight
         overall[number] = (np.minimum(off, manner.most) @ frame.weight).mean()
-    mean, hidden, widen = blend_of(experts, table_errors(errors, overall, table))
+    mean, hidden, share = blend_of(experts, table_errors(errors, overall, table))
     error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
-    widen = np.clip(widen, max(manner.least, TRUSTED / A), MOST)
-    scores = {e.name: float(value) for e, value in zip(experts, overall, strict=True)}
-    best = min(scores, key=scores.__getitem__)
-    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, best, scores, unsure)
+    widen = np.clip(share @ [expert.widen for expert in experts], max(manner.least, TRUSTED / A), MOST)
+    scores, shares = ({e.name: float(value) for e, value in zip(experts, found, strict=True)} for found in (overall, share))
+    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, scores, shares, unsure)
 
 
 def fit_timing_zero(
