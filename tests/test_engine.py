@@ -283,6 +283,18 @@ def test_a_value_that_only_the_template_has_is_kept_and_spoils_nothing(anchors: 
     assert error(library, truth) < 0.02
 
 
+def test_a_constraint_that_one_anchor_s_search_never_found_spoils_little(truth: Library) -> None:
+    sound = anchors_of(ANCHORS, cells=6)
+    row = next(row for row, key in enumerate(sound[0].keys) if group_of(key.quantity) == "constraint")
+    values, place = sound[0].values.copy(), sound[0].start[row]
+    values[place] = -1e-6
+    spoilt, without = (run(some, template_of(truth), None, model="gp") for some in ([replace(sound[0], values=values), *sound[1:]], sound))
+    assert spoilt.report["constraint"]["entries_out_of_reach"] == 1  # type: ignore[index]
+    assert without.report["constraint"]["entries_out_of_reach"] == 0  # type: ignore[index]
+    there = truth.values[place]
+    assert abs(spoilt.library.values[place] - there) < abs(without.library.values[place] - there) + 0.5 * abs(there)
+
+
 def test_process_names_without_a_convention(truth: Library) -> None:
     named = anchors_of([Corner(f"lot{c.process}", c.voltage, c.temperature) for c in SOME], cells=6)
     target = Corner("lotss", 0.85, 25)

@@ -20,6 +20,7 @@ from eda_plugin.models.corner import nearest_weights
 from eda_plugin.models.experts import PLAIN, Domain, Manner, Taught
 from eda_plugin.models.features import PointTable, without_holes
 from eda_plugin.models.law import LEAKAGE
+from eda_plugin.models.searches import within_reach
 from eda_plugin.models.zeroshot import TIMING, ZeroShot, fit_zero_shot
 
 __all__ = ["LEAKING", "Delays", "GroupFill", "delays_taught", "fill_groups", "latent_coordinates", "manner_of", "same_everywhere"]
@@ -161,6 +162,9 @@ def _group(
         latent = delays = None
         learnt, kept = lower_branch(learnt)
         scores["entries_on_a_higher_branch"] = int(kept.size - kept.sum())
+    if name == "constraint" and plain is None:
+        learnt, stated = within_reach(learnt), learnt
+        scores["entries_out_of_reach"] = int((learnt != stated).sum())
     if len(moving):
         fit: ZeroShot = fit_zero_shot(
             learnt,
