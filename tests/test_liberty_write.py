@@ -182,6 +182,20 @@ OTHERS = """library (a_tt_1v00_025C) {
 """
 
 
+@pytest.mark.parametrize("name", ['"typical, 1"', '"typical" /* 1, 2 */', 'typical"1, 2"'])
+def test_conditions_whose_name_has_a_comma_are_renamed_whole(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "comma_tt_1v00_025C.lib"
+    path.write_text(
+        f"library (comma_tt_1v00_025C) {{ nom_voltage : 1; nom_temperature : 25;\n  operating_conditions ({name}, x) "
+        "{ voltage : 1; temperature : 25; }\n  cell (X) { cell_leakage_power : 1; } }\n"
+    )
+    library = replace(liberty.read(path, cache=False), corner=SLOW, name="comma_ss_1v60_n40C")
+    liberty.write(library, tmp_path / "out.lib")
+    (line,) = [line for line in (tmp_path / "out.lib").read_text().splitlines() if "operating_conditions" in line]
+    assert re.search(r'\("?ss_n40C_1v60"?[^,]*, x\)', line), line
+    assert liberty.read(tmp_path / "out.lib", cache=False).corner == SLOW
+
+
 def test_what_nobody_fills_does_not_pass_as_another_corners(tmp_path: Path) -> None:
     path = tmp_path / "others.lib"
     path.write_text(OTHERS)

@@ -65,7 +65,7 @@ def follow_corner(document: Document, edits: Edits, name: str, corner: Corner) -
 def _rename(edits: Edits, row: int, old: str, new: str) -> None:
     if old != new:
         index = edits.source.index
-        first = index.raw(row).split(b",", 1)[0]
+        first = index.first(row)
         edits.replace(int(index.left[row]), int(index.left[row]) + len(first), _renamed(first, old, new))
 
 

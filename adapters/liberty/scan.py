@@ -53,6 +53,7 @@ def _expression(string: bytes) -> re.Pattern[bytes]:
     return re.compile(statement, re.DOTALL)
 
 
+_FIRST = re.compile(rb'(?:[^,"/]++|' + _ESCAPED + rb"|" + _COMMENT_TEXT + rb"|/)*+", re.DOTALL)
 _SCAN_PLAIN, _SCAN_ESCAPED = _expression(_PLAIN), _expression(_ESCAPED)
 _CONTINUED = re.compile(r"\\\r?\n\s*")
 
@@ -133,9 +134,15 @@ class Index:
         """The value of a simple attribute, or all that stands between the parentheses, without quotes around it."""
         return unquote(self.raw(row))
 
+    def first(self, row: int) -> bytes:
+        """The first of the comma-separated arguments of a group or complex attribute, as it is spelled; a comma in quotes is part of it."""
+        raw = self.raw(row)
+        found = _FIRST.match(raw)
+        return raw if found is None else found[0]
+
     def argument(self, row: int) -> str:
-        """The first of the comma-separated arguments of a group or complex attribute."""
-        return unquote(self.raw(row).split(b",", 1)[0])
+        """``first``, without quotes around it."""
+        return unquote(self.first(row))
 
     def name_of(self, row: int) -> str:
         return self.names[int(self.name[row])]
