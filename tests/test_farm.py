@@ -88,6 +88,35 @@ def test_a_worker_that_dies_while_it_answers_is_not_waited_for(tmp_path: Path, m
         assert made.call(eval, "7", "the next") == 7
 
 
+class Scripted:
+    """A scheduler's client and its only future, which gives what it is told to, in turn."""
+
+    def __init__(self, status: str, *answers: object) -> None:
+        self.status, self._answers = status, list(answers)
+
+    def submit(self, *_: object, **__: object) -> Scripted:
+        return self
+
+    def nthreads(self) -> dict[str, int]:
+        return {"worker": 1}
+
+    def result(self, timeout: float) -> object:
+        answer = self._answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def release(self) -> None:
+        assert not self._answers
+
+
+def test_an_answer_lost_on_its_way_is_waited_for_again_and_the_works_own_timeout_is_not() -> None:
+    lost = Scripted("finished", TimeoutError(), TimeoutError(), 7)  # its worker died while it sent it
+    assert cluster.Dask(lost, 1).call(abs, -7, "abs") == 7
+    with pytest.raises(TimeoutError, match="its own"):
+        cluster.Dask(Scripted("error", TimeoutError("its own")), 1).call(abs, -7, "abs")
+
+
 def test_where_all_answers_are_needed_one_that_lacks_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all_of(Here(), eval, ["1", "2"], ["one", "two"]) == [1, 2]
     monkeypatch.setattr(Here, "call", lambda _self, _work, _task, name: Lost(name, LOSSES + 1))

@@ -71,7 +71,7 @@ class Dask:
             try:
                 return future.result(timeout=LOOK)
             except TimeoutError:
-                if future.done():  # the work's own error
+                if future.status == "error":  # the work's own; one that is done may have died while it sent its answer
                     raise
             now = time.monotonic()
             alone = None if self._client.nthreads() else alone or now
