@@ -166,10 +166,10 @@ def test_it_is_better_than_the_nearest_corner_and_chosen_by_held_out_error() -> 
         return float(np.abs(zero.mean / truth - 1).mean())
 
     assert error(found) < 0.5 * error(nearest)
-    told = found.told()
-    assert found.scores[str(told["model"])] == min(found.scores.values())
+    facts = found.facts()
+    assert found.scores[str(facts["model"])] == min(found.scores.values())
     assert sum(found.shares.values()) == pytest.approx(1)
-    assert told["share_pct"] == {name: round(100 * share, 4) for name, share in found.shares.items()}
+    assert facts["share_pct"] == {name: round(100 * share, 4) for name, share in found.shares.items()}
     assert list(nearest.scores) == ["nearest"]
     assert np.isclose(nearest.mean[:, None], values, rtol=1e-12, atol=0).all(axis=0).sum() == 1  # one anchor's numbers
 

@@ -136,9 +136,8 @@ class Index:
 
     def first(self, row: int) -> bytes:
         """The first of the comma-separated arguments of a group or complex attribute, as it is spelled; a comma in quotes is part of it."""
-        raw = self.raw(row)
-        found = _FIRST.match(raw)
-        return raw if found is None else found[0]
+        found = _FIRST.match(self.text, self.left[row], self.right[row])
+        return found[0] if found else b""  # it always is: it may be empty
 
     def argument(self, row: int) -> str:
         """``first``, without quotes around it."""

@@ -105,7 +105,7 @@ def fill_library(
             report["timing"] = timing.report
         else:
             values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
-            report["timing"] = zero.told()
+            report["timing"] = zero.facts()
         clock.mark("timing")
     groups = fill_groups(aligned, latent, delays, settings, progress, taught)
     for name, group in groups.items():

@@ -107,11 +107,14 @@ def _own_table(points: PointTable, fit: FewShot, at: Index, *, leave_out: bool) 
     apart, nearest = np.full((len(at), 2), np.nan), np.full(len(at), np.inf)
     for turn in range(int(nth.max(initial=-1)) + 1):  # the first measured point of each table, the second ...
         own = np.full(tables, -1)
-        own[measured[order[nth == turn]]] = order[nth == turn]
+        these = order[nth == turn]
+        own[measured[these]] = these
         other = own[table]
-        steps = np.abs(points.rank[at] - points.rank[fit.known[other]])
-        nearer = (other >= 0) & ~(leave_out & (other == np.arange(len(at)))) & (steps.sum(axis=1) < nearest)
-        apart[nearer], nearest[nearer] = steps[nearer], steps.sum(axis=1)[nearer]
+        rows = np.flatnonzero((other >= 0) & ~(leave_out & (other == np.arange(len(at)))))
+        steps = np.abs(points.rank[at[rows]] - points.rank[fit.known[other[rows]]])
+        far = steps.sum(axis=1)
+        nearer = far < nearest[rows]
+        apart[rows[nearer]], nearest[rows[nearer]] = steps[nearer], far[nearer]
     return number, size, apart
 
 

@@ -180,7 +180,7 @@ def _group(
         )
         mean[moving] = fit.mean
         half[moving] = fit.half(table[moving], settings.interval)
-        scores |= fit.told()
+        scores |= fit.facts()
     if name in ("leakage", "capacitance"):  # a magnitude: an interval that reaches below zero says nothing more
         low = np.nanmin(np.where(anchors > 0, anchors, np.inf), axis=1)
         mean = np.where((mean <= 0) & np.isfinite(low), 0.5 * low, mean)

@@ -68,7 +68,7 @@ class ZeroShot:
     shares: dict[str, float]
     unsure: Array | float = 0.0
 
-    def told(self) -> dict[str, object]:
+    def facts(self) -> dict[str, object]:
         """For a report, in per cent: which candidate counts most, how much each does, and how wrong each was on anchors held out."""
         scores, shares = ({name: round(100 * value, 4) for name, value in sorted(part.items())} for part in (self.scores, self.shares))
         return {"model": max(shares, key=shares.__getitem__), "share_pct": shares, "held_out_error_pct": scores}
