@@ -12,11 +12,13 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from clusters import dask_cluster, slurm
+from distributed.comm.core import CommClosedError
 from test_characterize import CORNER, EXAMPLE, settings
 from test_characterize import plan as simulations
 
@@ -93,6 +95,7 @@ class Scripted:
 
     def __init__(self, status: str, *answers: object) -> None:
         self.status, self._answers = status, list(answers)
+        self.scheduler = SimpleNamespace(address="tcp://head:8786")
 
     def submit(self, *_: object, **__: object) -> Scripted:
         return self
@@ -115,6 +118,13 @@ def test_an_answer_lost_on_its_way_is_waited_for_again_and_the_works_own_timeout
     assert cluster.Dask(lost, 1).call(abs, -7, "abs") == 7
     with pytest.raises(TimeoutError, match="its own"):
         cluster.Dask(Scripted("error", TimeoutError("its own")), 1).call(abs, -7, "abs")
+
+
+def test_a_connection_that_breaks_is_not_taken_for_the_works_own_error() -> None:
+    with pytest.raises(UserError, match=r"abs: the connection to tcp://head:8786 broke \(reset\); run the same again"):
+        cluster.Dask(Scripted("finished", CommClosedError("reset")), 1).call(abs, -7, "abs")
+    with pytest.raises(CommClosedError, match="its own"):
+        cluster.Dask(Scripted("error", CommClosedError("its own")), 1).call(abs, -7, "abs")
 
 
 def test_where_all_answers_are_needed_one_that_lacks_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,6 +340,7 @@ DRIVER = """
 import os, random, signal, sys, threading, time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from distributed import Client
 import eda_plugin as ep
 from eda_plugin.farm import open_farm

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import dask
 from distributed import Client, KilledWorker
 from distributed.client import FutureCancelledError
+from distributed.comm.core import CommClosedError
 
 import eda_plugin
 from eda_plugin.errors import UserError
@@ -54,6 +55,10 @@ class Dask:
         future = self._client.submit(work, task, key=f"{work.__name__}-{uuid.uuid4().hex}", pure=False)
         try:
             answer: Answer = self._answer(future, name)
+        except CommClosedError as error:  # an OSError: a caller would take it for the work's own, such as a full disk
+            if future.status == "error":
+                raise
+            raise UserError(f"{name}: the connection to {self._client.scheduler.address} broke ({error}); run the same again") from error
         except KilledWorker as error:
             return Lost(name, error.allowed_failures + 1)
         except FutureCancelledError as error:
