@@ -36,7 +36,7 @@ def sampler() -> TableSampler:
         )
         own = {kind: np.eye(25) * (1 + kind) for kind in range(4)}
         factor = own if number == 0 else dict.fromkeys(range(4), np.eye(25))  # too few tables of one shape: one for all
-        sizes = fit_sizes(rng.standard_normal((40, 9)), rng.standard_normal(40)) if number == 0 else None
+        sizes = fit_sizes(rng.standard_normal((40, 9)), rng.standard_normal(40), np.zeros(40, dtype=np.int64)) if number == 0 else None
         model = ResidualModel((5, 5, 1), factor, sizes, network if number == 0 else None, settings, None)
         families.append(
             Family(

@@ -185,6 +185,7 @@ def fit_residual_model(
     condition = np.concatenate([part.condition for part in sets])
     kind = np.concatenate([part.kind for part in sets])
     table = np.concatenate([part.table for part in sets])
+    rehearsal = np.repeat(np.arange(len(sets)), [len(part.table) for part in sets])
     held = np.random.default_rng(seed).permutation(table.max() + 1)[table] % 4 == 0  # whole tables, in all rehearsals at once
     shared = {k: _factor(vector[~held], kind[~held], k, prior) for k in kinds}
     factor, white = shared, _whiten(vector, shared, kind)
@@ -192,7 +193,7 @@ def fit_residual_model(
         unit = vector / np.exp(log_size(white))[:, None]
         factor = {k: _factor(unit[~held], kind[~held], k, prior) for k in kinds}
         white = _whiten(vector, factor, kind)
-    sizes = fit_sizes(_size_features(condition[~held]), log_size(white[~held]))
+    sizes = fit_sizes(_size_features(condition[~held]), log_size(white[~held]), rehearsal[~held])
     sized = ResidualModel(shape, factor, sizes, None, settings, None)
     if not diffusion:
         return sized

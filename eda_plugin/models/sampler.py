@@ -20,6 +20,9 @@ __all__ = ["Family", "TableSampler"]
 
 Array = NDArray[np.float64]
 
+TABLES, DRAWS = 200, 3200
+"""From how many tables of a kind, and draws of theirs, it is told how wide a model draws at each place."""
+
 
 @dataclass(frozen=True, eq=False)
 class Family:
@@ -49,7 +52,8 @@ class TableSampler:
 
     @classmethod
     def of_timing(cls, library: Library, fill: TimingFill) -> TableSampler:
-        """Sampler of the filled ``library``. Draws are stretched so that their spread is that of the calibrated intervals."""
+        """Sampler of the filled ``library``. Draws are stretched so that at each place of the grid their spread is that of the calibrated
+        intervals."""
         points = fill.points
         known = np.zeros(len(points), dtype=bool)
         known[fill.fit.known] = True
@@ -58,9 +62,7 @@ class TableSampler:
             tables, condition = fill.condition[shape]
             flat = points.first[tables][:, None] + np.arange(int(np.prod(shape)))
             kind = points.kind[points.first[tables]]
-            wide = model.draw(condition[:400], kind[:400], 16, 0)
-            typical = float(np.quantile(np.abs(wide), fill.coverage)) if wide.size else 1.0
-            sigma = fill.half[flat] / max(typical, 1e-12)
+            sigma = fill.half[flat] / _half_drawn(model, condition, kind, fill.coverage)
             mean = library.values[points.flat[flat]]
             families.append(Family(*_names(library, points.rows[tables]), mean, sigma, known[flat], condition, kind, model))
         return cls(tuple(families))
@@ -96,6 +98,17 @@ class TableSampler:
             for place, (key, form) in enumerate(zip(family.keys, family.forms, strict=True)):
                 found[key] = tables[:, place].reshape(count, *form)
         return found
+
+
+def _half_drawn(model: ResidualModel, condition: Array, kind: NDArray[np.int64], coverage: float) -> Array:
+    """(T, P) half width of the intervals that a share ``coverage`` of the model's draws keeps to, by kind and place of the grid."""
+    out = np.empty((len(kind), int(np.prod(model.shape))))
+    for code in np.unique(kind):
+        own = np.flatnonzero(kind == code)
+        some = np.random.default_rng(0).permutation(own)[:TABLES]
+        drawn = np.abs(model.draw(condition[some], kind[some], -(-DRAWS // len(some)), 0))
+        out[own] = np.quantile(drawn.reshape(-1, out.shape[1]), coverage, axis=0)
+    return np.maximum(out, 1e-12)
 
 
 def _names(library: Library, rows: NDArray[np.int64]) -> tuple[tuple[TableKey, ...], tuple[tuple[int, ...], ...]]:

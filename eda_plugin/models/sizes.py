@@ -47,13 +47,23 @@ def of_size_one(vectors: Array) -> Array:
     return np.asarray(vectors / np.sqrt(np.maximum((vectors**2).mean(axis=-1, keepdims=True), SMALLEST**2)), dtype=np.float64)
 
 
-def fit_sizes(features: Array, sizes: Array) -> Sizes:
-    """Ridge regression of the log ``sizes`` (T,) on ``features`` (T, F); what is left over is of each table without itself."""
+def fit_sizes(features: Array, sizes: Array, rehearsal: NDArray[np.int64]) -> Sizes:
+    """Ridge regression of the log ``sizes`` (T,) on ``features`` (T, F).
+
+    ``rehearsal`` (T,): what is left over is of each one's tables by the others' law, so that it holds by how much a corner's sizes differ
+    from what other corners say; of a single one, of each table without itself.
+    """
     X = np.column_stack([np.ones(len(features)), features])
     penalty = STRENGTH * np.eye(X.shape[1])
     penalty[0, 0] = 1e-9
-    inverse = np.linalg.inv(X.T @ X + penalty)
-    weight = inverse @ (X.T @ sizes)
-    lever = np.einsum("tf,fg,tg->t", X, inverse, X)
-    left = (sizes - X @ weight) / np.maximum(1.0 - lever, 0.1)
+    weight: Array = np.asarray(np.linalg.solve(X.T @ X + penalty, X.T @ sizes), dtype=np.float64)
+    numbers = np.unique(rehearsal)
+    if len(numbers) > 1:
+        left = np.empty(len(sizes))
+        for number in numbers:
+            own, rest = rehearsal == number, rehearsal != number
+            left[own] = sizes[own] - X[own] @ np.linalg.solve(X[rest].T @ X[rest] + penalty, X[rest].T @ sizes[rest])
+    else:
+        lever = np.einsum("tf,ft->t", X, np.linalg.solve(X.T @ X + penalty, X.T))
+        left = (sizes - X @ weight) / np.maximum(1.0 - lever, 0.1)
     return Sizes(weight, np.quantile(left, (np.arange(KEPT) + 0.5) / KEPT))
