@@ -163,7 +163,7 @@ def _group(
         learnt, kept = lower_branch(learnt)
         scores["entries_on_a_higher_branch"] = int(kept.size - kept.sum())
     if name == "constraint" and plain is None:
-        learnt, stated = within_reach(learnt), learnt
+        learnt, stated = within_reach(learnt, table[moving]), learnt
         scores["entries_out_of_reach"] = int((learnt != stated).sum())
     if len(moving):
         fit: ZeroShot = fit_zero_shot(
