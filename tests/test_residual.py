@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from synthetic import ANCHORS, TARGET, anchors_of, build, points_of
 
 from eda_plugin.config import NullProgress
-from eda_plugin.models.diffusion import DiffusionSettings
+from eda_plugin.models.diffusion import DiffusionSettings, train_denoiser
 from eda_plugin.models.features import PointTable
 from eda_plugin.models.residual import ResidualModel, TableSet, conditions, correlation, fit_residual_model, table_set
 
@@ -83,6 +83,18 @@ def test_the_largest_error_is_held_where_sizes_are_drawn(points: PointTable) -> 
     one, drawn = (getattr(model.judged, name)["coverage_largest_pct"] for name in ("gaussian", "sized"))
     assert one < 82
     assert 84 < drawn < 96
+
+
+def test_draws_of_a_network_are_around_the_filled_value(points: PointTable) -> None:
+    """Errors that are all of one sign in the rehearsals: what the network learnt of the direction doesn't move the mean."""
+    part = sets(points, 1)[0]
+    rng = np.random.default_rng(0)
+    one_sided = np.abs(rng.standard_normal((400, 25)))
+    network = train_denoiser(one_sided, np.zeros((400, part.condition.shape[1])), seed=0, settings=FEW, stage=NullProgress())
+    model = ResidualModel(SHAPE, dict.fromkeys(range(4), np.eye(25)), None, network, FEW, None)
+    drawn = model.draw(np.zeros((1, part.condition.shape[1])), part.kind[:1], 2000, 0)[:, 0]
+    assert (np.abs(drawn.mean(axis=1)) > 0.3).mean() > 0.5  # a table's errors go together, up or down
+    assert np.abs(drawn.mean(axis=0)).max() < 0.1
 
 
 def test_a_trained_network_draws_by_its_condition_and_seed(points: PointTable) -> None:

@@ -78,11 +78,15 @@ class ResidualModel:
     judged: Judged | None
 
     def draw(self, condition: Array, kind: Index, count: int, seed: int) -> Array:
-        """(count, T, P) residuals in units of the error scale."""
+        """(count, T, P) residuals in units of the error scale, around zero.
+
+        The network's take either sign: what it learnt of their mean on rehearsals made sums over paths worse.
+        """
         if self.network is None:
             white = np.random.default_rng(seed).standard_normal((count, len(kind), next(iter(self.factor.values())).shape[0]))
         else:
             white = draw(self.network, condition, count, seed=seed, settings=self.settings)
+            white *= np.random.default_rng([seed, 2]).choice([-1.0, 1.0], size=(count, len(kind), 1))
         if self.sizes is None:
             return _colour(white, self.factor, kind)
         return _colour(of_size_one(white), self.factor, kind) * self.sizes.draw(_size_features(condition), count, seed)
