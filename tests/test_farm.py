@@ -340,7 +340,6 @@ DRIVER = """
 import os, random, signal, sys, threading, time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from distributed import Client
 import eda_plugin as ep
 from eda_plugin.farm import open_farm

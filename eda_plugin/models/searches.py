@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eda_plugin.models.features import TINY
+
 __all__ = ["within_reach"]
 
 Array = NDArray[np.float64]
@@ -23,7 +25,6 @@ FEWEST = 8
 """Corners whose quartiles say what is far out."""
 SMALLEST = 0.1
 """Share of the median row's, or corner's, size that every one is taken to have at least."""
-TINY = 1e-15  # s
 
 
 def within_reach(values: Array, table: Index) -> Array:

@@ -56,13 +56,16 @@ def fit_sizes(features: Array, sizes: Array, rehearsal: NDArray[np.int64]) -> Si
     X = np.column_stack([np.ones(len(features)), features])
     penalty = STRENGTH * np.eye(X.shape[1])
     penalty[0, 0] = 1e-9
-    weight: Array = np.asarray(np.linalg.solve(X.T @ X + penalty, X.T @ sizes), dtype=np.float64)
-    numbers = np.unique(rehearsal)
+
+    def law(X: Array, sizes: Array) -> Array:
+        return np.asarray(np.linalg.solve(X.T @ X + penalty, X.T @ sizes), dtype=np.float64)
+
+    weight, numbers = law(X, sizes), np.unique(rehearsal)
     if len(numbers) > 1:
         left = np.empty(len(sizes))
         for number in numbers:
             own, rest = rehearsal == number, rehearsal != number
-            left[own] = sizes[own] - X[own] @ np.linalg.solve(X[rest].T @ X[rest] + penalty, X[rest].T @ sizes[rest])
+            left[own] = sizes[own] - X[own] @ law(X[rest], sizes[rest])
     else:
         lever = np.einsum("tf,ft->t", X, np.linalg.solve(X.T @ X + penalty, X.T))
         left = (sizes - X @ weight) / np.maximum(1.0 - lever, 0.1)
