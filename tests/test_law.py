@@ -132,6 +132,38 @@ def test_intervals_widen_by_what_the_law_does_not_know() -> None:
     np.testing.assert_allclose(far.half(table, 0.9) ** 2, alone.half(table, 0.9) ** 2 + (1.6449 * far.unsure * far.mean) ** 2, rtol=1e-3)
 
 
+def test_cells_of_three_supplies_have_one_threshold() -> None:
+    """It is no share of their median supply, which is twice the lowest one."""
+    known = [Corner("tt", 3.3, 25), Corner("ss", 1.62, -40), Corner("ff", 5.5, 125), Corner("ss", 4.5, 125), Corner("ff", 3.6, -40)]
+    for target in [Corner("tt", 1.8, 25), Corner("ff", 1.98, -40), Corner("ss", 3.0, -40), Corner("ss", 1.62, 125)]:
+        corners = [*known, target]
+        use = np.arange(len(corners)) < len(known)
+        level = truth(corners)
+        found, sd = fit_law(np.where(use, level, 0.0), corners, use)
+        assert abs(found[-1] - level[-1]) < min(0.2, 2 * sd[-1])
+
+
+def test_corners_off_the_law_say_how_far_off_others_may_be() -> None:
+    corners = [*MANY, Corner("ss", 1.7, 60)]
+    use = np.arange(len(corners)) < len(MANY)
+    bent = np.array([0.1 * np.cos(5 * np.pi * (c.voltage - 1.4)) for c in corners])
+    (_, sure), (_, unsure) = (fit_law(np.where(use, level, 0.0), corners, use) for level in (truth(corners), truth(corners) + bent))
+    assert unsure[-1] > 3 * sure[-1]
+
+
+def test_an_anchor_that_the_law_foretells_wrongly_widens_intervals_once() -> None:
+    """By what the law may be off at the target, not by what all values were off together where the anchor was held out as well."""
+    rng = np.random.default_rng(2)
+    size, kind, table = np.exp(rng.normal(0, 0.5, 200)), np.arange(200) % 2, np.arange(200) // 25
+    level = truth([*FEW, TARGETS[0]]) + np.array([0.0, 0.2, 0.0, 0.0, 0.0, 0.0])
+    values = np.exp(level)[None, :-1] * size[:, None] * 1e-10
+    found = fit_zero_shot(values, table, FEW, TARGETS[0], LAWFUL, seed=0, kind=kind)
+    assert np.abs(found.held_out / values - 1)[:, 1].min() > 0.02
+    assert np.abs(found.residual).max() < 1e-3
+    right = fit_zero_shot(np.exp(truth(FEW))[None] * size[:, None] * 1e-10, table, FEW, TARGETS[0], LAWFUL, seed=0, kind=kind)
+    assert np.all(found.unsure > right.unsure)
+
+
 def test_unlike_devices_shift_rise_and_fall_apart() -> None:
     """A slow PMOS makes rising edges slow, most of all; where both devices are alike nothing tells the edges apart."""
     corners = [*FEW, Corner("fs", 1.8, 25), Corner("ss", 1.8, 25)]

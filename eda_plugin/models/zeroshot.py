@@ -50,11 +50,11 @@ class ZeroShot:
     """Prediction of one group.
 
     ``mean`` (m,) SI; ``scale`` (m,) magnitude over the anchors and ``limit`` the share of it below which values count as that large;
-    ``held_out`` (m, A) each anchor predicted from the others, SI, and ``residual`` (m, A) its error as a share of that prediction's size;
-    ``widen`` (A,): how much less certain the target is than those anchors were, by kriging; ``relevance`` (A,): how much each tells of the
-    target. ``scores``: mean error of each candidate on anchors held out, as a share of the truth's size; ``shares``: how much each counts
-    in the mean. ``unsure`` (m,): deviation, as a share, of what all values of a kind have in common: no error of the anchors tells it where
-    the target lies apart from them.
+    ``held_out`` (m, A) each anchor predicted from the others, SI, and ``residual`` (m, A) its error as a share of that prediction's size,
+    but for what a law says of all values: ``unsure`` has that; ``widen`` (A,): how much less certain the target is than those anchors
+    were, by kriging; ``relevance`` (A,): how much each tells of the target. ``scores``: mean error of each candidate on anchors held out,
+    as a share of the truth's size; ``shares``: how much each counts in the mean. ``unsure`` (m,): deviation, as a share, of what all
+    values of a kind have in common: no error of the anchors tells it where the target lies apart from them.
     """
 
     mean: Array
@@ -164,7 +164,9 @@ def fit_zero_shot(
         errors[:, number] = np.minimum(off, max(manner.most, LARGEST)) @ frame.weight
         overall[number] = (np.minimum(off, manner.most) @ frame.weight).mean()
     mean, hidden, share = blend_of(experts, table_errors(errors, overall, table))
-    error = np.clip((Z - hidden) / np.maximum(np.abs(hidden), limit), -LARGEST, LARGEST)
+    apart = common is not None and not manner.decades  # what is off by decades is not normal: anchors held out tell it as well
+    own = hidden * np.exp(common.shown - common.held_out)[codes] if common is not None and apart else hidden
+    error = np.clip((Z - own) / np.maximum(np.abs(own), limit), -LARGEST, LARGEST)
     widen = np.clip(share @ [expert.widen for expert in experts], max(manner.least, TRUSTED / A), MOST)
     scores, shares = ({e.name: float(value) for e, value in zip(experts, found, strict=True)} for found in (overall, share))
     return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, scores, shares, unsure)
