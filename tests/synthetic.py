@@ -94,7 +94,8 @@ def build(corner: Corner, *, cells: int = 8, grid: Sequence[int] = (5, 5), odd: 
             hold = TableKey(cell, "D", "CK", "setup_rising", "", "", "rise_constraint")
             tables.append((hold, small, 2e-11 / drive * (1 + traits[3]) + 0.1 * (small[0].values[:, None] - small[1].values * 1e3)))
             power = TableKey(cell, "Y", "A", "internal_power", "", "", "rise_power")
-            tables.append((power, small, 1e-15 * corner.voltage**2 * (1 + traits[1]) * (1 + np.arange(9.0).reshape(3, 3) / 20)))
+            energy = 1e-15 * corner.voltage**2 * (1 + 1e-3 * traits[0] * corner.temperature)
+            tables.append((power, small, energy * (1 + traits[1]) * (1 + np.arange(9.0).reshape(3, 3) / 20)))
             leak = 1e-12 * np.exp(2.0 * sum(_speed(corner)) + 0.02 * corner.temperature + traits[2]) * corner.voltage**3
             tables.append((TableKey(cell, "", "", "leakage", "", "", "cell_leakage_power"), (), np.array(leak)))
             capacitance = 1e-15 * (1 + traits[4]) * (1 + 0.05 * corner.voltage)

@@ -203,7 +203,7 @@ def test_without_simulations_or_with_a_handful_everything_is_predicted(anchors: 
     own = timing_of(library)
     assert set(np.unique(library.origin[own])) <= {Origin.MEASURED, Origin.PREDICTED}
     assert (library.origin[own] == Origin.MEASURED).sum() == 2 * (count or 0)
-    assert error(library, truth) < 0.2
+    assert error(library, truth) < 0.22
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -297,3 +297,24 @@ def test_own_process_tells_of_a_temperature_that_it_has_no_corner_at() -> None:
     assert weights is not None
     assert weights @ values[:-1] == pytest.approx(values[-1])
     assert process_weights([*others, Corner("sf", 1.6, 100)], 12, np.arange(13) < 12) is None
+
+
+def test_energies_grow_with_the_square_of_the_supply() -> None:
+    """At a supply below all anchors' what is learnt is the share that is left after it; held-out anchors come back as they are."""
+    corners = [Corner("tt", volts, heat) for volts in (1.5, 1.8, 3.3, 5.0) for heat in (-40.0, 25.0, 125.0)]
+    target = Corner("tt", 1.0, 25.0)
+    rng = np.random.default_rng(0)
+    size, slope = rng.lognormal(0.0, 1.0, 40), rng.normal(1e-3, 3e-4, 40)
+
+    def energies(corner: Corner) -> Floats:
+        return np.asarray(1e-15 * size * corner.voltage**2 * (1.0 + slope * corner.temperature), dtype=np.float64)
+
+    values, truth = np.column_stack([energies(corner) for corner in corners]), energies(target)
+    ordinary = Manner((PLAIN, LOG), 0.1)
+    off = {}
+    for name, manner in {"ordinary": ordinary, "energy": replace(ordinary, supply=2.0)}.items():
+        found = fit_zero_shot(values, np.arange(40), corners, target, manner, seed=0)
+        off[name] = float(np.abs(found.mean / truth - 1.0).mean())
+        assert np.abs(found.held_out / values - 1.0).mean() < 0.3
+    assert off["energy"] < 0.02
+    assert off["ordinary"] > 5 * off["energy"]

@@ -113,9 +113,11 @@ def _game(
     draws: Sequence[Draw],
 ) -> Array:
     """(draws, domains) logarithm of the error at the target, less that of the mean draw."""
-    scale = magnitude(values[:, anchors])
-    Z, truth = values[:, anchors] / scale[:, None], values[:, target] / scale
-    frame = frame_of([corners[place] for place in anchors.tolist()], corners[target])
+    given = [corners[place] for place in anchors.tolist()]
+    level = values[:, anchors] / manner.growth(given, corners[target])
+    scale = magnitude(level)
+    Z, truth = level / scale[:, None], values[:, target] / scale
+    frame = frame_of(given, corners[target])
     common = common_part(Z, kind, frame.corners, frame.others, manner.law) if manner.law else None
     here = np.ones(len(Z)) if common is None else np.exp(common.target[kind])
     R = Z if common is None else Z / np.exp(common.shown[kind])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from eda_plugin.domain import Corner
 from eda_plugin.models.corner import (
     Draw,
     draw_weights,
@@ -96,6 +97,12 @@ class Manner:
     least: float = 0.5
     law: Prior | None = None
     decades: bool = False
+    supply: float = 0.0
+
+    def growth(self, corners: Sequence[Corner], target: Corner) -> Array:
+        """(n,) factor by which values at ``corners`` are larger than at the ``target`` as they grow with the supply."""
+        volts = np.array([corner.voltage for corner in corners])
+        return np.asarray((volts / target.voltage) ** self.supply, dtype=np.float64)
 
     def errors(self, predicted: Array, true: Array, limit: float) -> Array:
         """Errors; those of values below ``limit`` count as of that size."""

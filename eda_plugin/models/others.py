@@ -32,7 +32,7 @@ _ORDINARY = Manner((PLAIN,), 0.1)
 LEAKING = Manner((Domain("log", 1e-9),), 1e-3, additive=True, law=LEAKAGE, decades=True)
 _MANNERS = {
     "timing": TIMING,
-    "power": Manner((PLAIN, LOG, Domain("soft log", 0.2)), 0.1, additive=True, own=True),
+    "power": Manner((PLAIN, LOG, Domain("soft log", 0.2)), 0.1, additive=True, own=True, supply=2.0),  # energies: C V^2
     "leakage": LEAKING,
     "variation": Manner((PLAIN, LOG), 0.1),
 }

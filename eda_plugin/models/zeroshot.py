@@ -139,8 +139,10 @@ def fit_zero_shot(
     each draw of kriging.
     """
     A = anchors.shape[1]
-    scale = magnitude(anchors)
-    Z = anchors / scale[:, None]
+    growth = manner.growth(corners, target) if only is None and A > 1 else np.ones(A)
+    level = anchors / growth
+    scale = magnitude(level)
+    Z = level / scale[:, None]
     if A == 1:
         spread = np.full((len(scale), 1), 0.5)
         return ZeroShot(anchors[:, 0].copy(), scale, manner.floor, anchors, spread, np.ones(1), np.ones(1), {}, {"nearest": 1.0})
@@ -169,7 +171,7 @@ def fit_zero_shot(
     error = np.clip((Z - own) / np.maximum(np.abs(own), limit), -LARGEST, LARGEST)
     widen = np.clip(share @ [expert.widen for expert in experts], max(manner.least, TRUSTED / A), MOST)
     scores, shares = ({e.name: float(value) for e, value in zip(experts, found, strict=True)} for found in (overall, share))
-    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None], error, widen, frame.weight, scores, shares, unsure)
+    return ZeroShot(mean * scale, scale, manner.floor, hidden * scale[:, None] * growth, error, widen, frame.weight, scores, shares, unsure)
 
 
 def fit_timing_zero(
