@@ -16,10 +16,11 @@ from eda_plugin.models.features import PointTable, point_features, without_holes
 from eda_plugin.models.fewshot import FewShot, Layer, Learnt, fit_few_shot, ridge
 from eda_plugin.models.gp import GPSettings
 from eda_plugin.models.network import NetworkSettings
-from eda_plugin.models.others import delays_taught, latent_coordinates
+from eda_plugin.models.others import TELLING, delays_foretold, delays_taught, latent_coordinates
 from eda_plugin.models.pseudo import Cast, learn_from
 from eda_plugin.models.residual import correlation
 from eda_plugin.models.speed import at_own_speed
+from eda_plugin.models.zeroshot import ZeroShot
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -209,10 +210,20 @@ def test_quantities_of_some_cells_are_told_by_their_own_filled_delays_and_by_all
     cell = np.array(["flop" if n % 3 == 0 else "gate" for n in range(len(points.rows))])
     taught = delays_taught(points, known, truth[known], 2.0 * truth, cell)
     simulated, own = taught.of({"flop", "not timed"})
-    np.testing.assert_allclose(simulated[:, -1] * points.scale[known], truth[known])
-    np.testing.assert_allclose(simulated[:, :-1] * points.scale[known, None], points.anchors[known])
+    np.testing.assert_allclose(simulated.shown[:, -1] * points.scale[known], truth[known])
+    np.testing.assert_allclose(simulated.anchors * points.scale[known, None], points.anchors[known])
     of_flop = np.flatnonzero(cell[points.table] == "flop")
     filled = np.where(np.isin(of_flop, known), 1.0, 2.0) * truth[of_flop]  # what was simulated stands as it is
-    np.testing.assert_allclose(own[:, -1] * points.scale[of_flop], filled)
-    assert [len(part) for part in taught.of({"flop", "gate"})] == [len(known)]
-    assert [len(part) for part in taught.of({"not timed"})] == [len(known)]
+    np.testing.assert_allclose(own.shown[:, -1] * points.scale[of_flop], filled)
+    assert [len(part.anchors) for part in taught.of({"flop", "gate"})] == [len(known)]
+    assert [len(part.anchors) for part in taught.of({"not timed"})] == [len(known)]
+
+
+def test_without_simulations_delays_tell_as_predicted_the_anchors_too(case: tuple[PointTable, Floats, Index]) -> None:
+    points, truth, _ = case
+    A = points.anchors.shape[1]
+    held, ones = 1.1 * points.anchors, np.ones(A)
+    zero = ZeroShot(truth, points.scale, 0.1, held, np.zeros_like(held), ones, ones, {}, {})
+    (told,) = delays_foretold(points, zero, np.full(len(points.rows), "gate")).of({"gate"})
+    assert len(told.anchors) == min(len(points), TELLING)
+    np.testing.assert_allclose(told.shown[:, :-1], 1.1 * told.anchors)

@@ -21,7 +21,7 @@ from eda_plugin.models.corner import (
     process_weights,
     slope_weights,
 )
-from eda_plugin.models.experts import PLAIN, Domain, Expert, Manner, blend_of
+from eda_plugin.models.experts import PLAIN, Domain, Expert, Informed, Manner, blend_of
 from eda_plugin.models.zeroshot import ZeroShot, fit_zero_shot, magnitude
 
 Floats = NDArray[np.float64]
@@ -150,7 +150,7 @@ def fit(
     corners: Sequence[Corner] = ANCHORS,
     target: Corner = TARGET,
     manner: Manner = MANNER,
-    informed: Sequence[Floats] = (),
+    informed: Sequence[Informed] = (),
     only: str | None = None,
 ) -> ZeroShot:
     """``values`` (m, A) of the anchors in tables of 25."""
@@ -197,7 +197,7 @@ def test_a_mixture_learnt_on_delays_is_used_where_it_is_better() -> None:
     hidden = rng.random((2, len(ANCHORS) + 1)) + 0.5
     values, delays = (rng.random((200, 2)) + 0.2) @ hidden, (rng.random((80, 2)) + 0.2) @ hidden
     truth = values[:, -1]
-    alone, told = fit(values[:, :-1]), fit(values[:, :-1], informed=[delays])
+    alone, told = fit(values[:, :-1]), fit(values[:, :-1], informed=[Informed(delays[:, :-1], delays)])
     assert np.abs(told.mean / truth - 1).mean() < 0.2 * np.abs(alone.mean / truth - 1).mean()
 
 
@@ -207,7 +207,8 @@ def test_of_several_sets_of_delays_those_tell_that_mix_as_the_values_do() -> Non
     own, other = (rng.random((2, len(ANCHORS) + 1)) + 0.5 for _ in range(2))
     values, near, far = ((rng.random((n, 2)) + 0.2) @ hidden for n, hidden in ((200, own), (60, own), (300, other)))
     truth = values[:, -1]
-    both, misled = (np.abs(fit(values[:, :-1], informed=sets).mean / truth - 1).mean() for sets in ([far, near], [far]))
+    sets = [Informed(delays[:, :-1], delays) for delays in (far, near)]
+    both, misled = (np.abs(fit(values[:, :-1], informed=told).mean / truth - 1).mean() for told in (sets, sets[:1]))
     assert both < 0.3 * misled
 
 

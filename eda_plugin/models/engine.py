@@ -22,7 +22,7 @@ from eda_plugin.errors import UserError
 from eda_plugin.models.checkpoint import save_filled
 from eda_plugin.models.experience import load_experience
 from eda_plugin.models.features import PointTable, timing_points
-from eda_plugin.models.others import Delays, delays_taught, fill_groups, latent_coordinates
+from eda_plugin.models.others import Delays, delays_foretold, delays_taught, fill_groups, latent_coordinates
 from eda_plugin.models.sampler import TableSampler
 from eda_plugin.models.timing import TimingFill, fit_timing
 from eda_plugin.models.zeroshot import fit_timing_zero
@@ -95,16 +95,17 @@ def fill_library(
         y = aligned.known[points.flat[known]]
         zero = fit_timing_zero(points, aligned.corners, target, settings, progress, taught.get("timing"))
         clock.mark("zero-shot")
+        cell = np.array([aligned.template.keys[row].cell for row in points.rows])
         if len(known) >= FEWEST and settings.model not in ("nearest", "interpolation"):
             latent = latent_coordinates(points, known, y)
             timing = fit_timing(points, aligned.corners, target, zero, known, y, floor, settings, progress)
-            cell = np.array([aligned.template.keys[row].cell for row in points.rows])
             delays = delays_taught(points, known, y, timing.mean, cell)
             values[points.flat], half[points.flat] = timing.mean, timing.half
             origin[points.flat] = Origin.FILLED
             report["timing"] = timing.report
         else:
             values[points.flat], half[points.flat] = zero.mean, zero.half(points.table, settings.interval)
+            delays = delays_foretold(points, zero, cell)
             report["timing"] = zero.facts()
         clock.mark("timing")
     groups = fill_groups(aligned, latent, delays, settings, progress, taught)

@@ -26,6 +26,7 @@ __all__ = [
     "PLAIN",
     "Domain",
     "Expert",
+    "Informed",
     "Kriged",
     "Manner",
     "Taught",
@@ -126,6 +127,16 @@ class Taught:
 
 
 @dataclass(frozen=True, eq=False)
+class Informed:
+    """Delays elsewhere in the library that tell of its corners, as ratios: the ``anchors``' (N, A), and ``shown`` (N, A + 1) of each anchor
+    and, last, the target what a mixture of the other anchors is to reproduce: what is known of the target is what is taken for known of an
+    anchor held out."""
+
+    anchors: Array
+    shown: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Kriged:
     """One draw's weights over the anchors, whatever the values are: ``each`` (A, A) for each anchor held out, a column an anchor, for the
     target ``own`` (A,); kriging standard deviations ``sds`` (A,) and ``sd``; ``worth`` (domains,) as ``Taught`` has it, else 0."""
@@ -169,7 +180,7 @@ def experts_of(
     draws: Sequence[Kriged],
     *,
     seed: int,
-    informed: Sequence[Array],
+    informed: Sequence[Informed],
     only: str | None,
     told: Callable[[], None],
 ) -> list[Expert]:
@@ -188,7 +199,7 @@ def experts_of(
         candidates += _krigings(draws, judged, manner, told)
     if A > 2 and only is None:
         candidates += _relatives(frame, judged, manner)
-        candidates += [_mixed(ratios, strength, frame, judged) for ratios in informed for strength in STRENGTHS]
+        candidates += [_mixed(delays, strength, frame, judged) for delays in informed for strength in STRENGTHS]
     names = dict.fromkeys(candidate.name for candidate in candidates)
     return [_expert(name, [c for c in candidates if c.name == name], Z) for name in names]
 
@@ -282,18 +293,18 @@ def blend_of(experts: Sequence[Expert], errors: Array) -> tuple[Array, Array, Ar
     return mean, hidden, share.mean(axis=0)
 
 
-def _mixed(ratios: Array, strength: float, frame: Frame, judged: _Judged) -> _Candidate:
+def _mixed(delays: Informed, strength: float, frame: Frame, judged: _Judged) -> _Candidate:
     A = len(frame.others)
-    each = frame.left_out([_mixture(ratios, frame.others[a], a, strength) for a in range(A)])
-    return judged.candidate("ridge on simulated delays", PLAIN, each, _mixture(ratios, frame.everyone, A, strength))
+    each = frame.left_out([_mixture(delays, frame.others[a], a, strength) for a in range(A)])
+    return judged.candidate("ridge on delays", PLAIN, each, _mixture(delays, frame.everyone, A, strength))
 
 
-def _mixture(ratios: Array, use: Mask, column: int, strength: float) -> Array:
-    """Weights over the corners in ``use`` with which they reproduce the ``column`` of ``ratios`` (N, A + 1), shrunk to equal weights."""
-    X = ratios[:, use]
+def _mixture(delays: Informed, use: Mask, corner: int, strength: float) -> Array:
+    """Weights over the anchors in ``use`` (A + 1,) with which they reproduce the delays ``shown`` of a ``corner``, shrunk to equal ones."""
+    X = delays.anchors[:, use[:-1]]
     G = X.T @ X
     size = strength * np.trace(G) / len(G)
-    return np.asarray(np.linalg.solve(G + size * np.eye(len(G)), X.T @ ratios[:, column] + size / len(G)), dtype=np.float64)
+    return np.asarray(np.linalg.solve(G + size * np.eye(len(G)), X.T @ delays.shown[:, corner] + size / len(G)), dtype=np.float64)
 
 
 def _expert(name: str, candidates: Sequence[_Candidate], Z: Array) -> Expert:

@@ -1,7 +1,8 @@
 """Constraints, internal power, leakage, capacitances and limits: no simulation of them is sold, so the anchors must tell.
 
 What leaks follows a law of its own (models/law.py). The others are helped by what the timing simulations taught: they show where the target
-lies among the anchors (latent coordinates, models/corner.py), and which mixture of anchors behaves like it.
+lies among the anchors (latent coordinates, models/corner.py), and which mixture of anchors behaves like it. Without simulations, delays as
+predicted show the latter.
 """
 
 from __future__ import annotations
@@ -17,17 +18,29 @@ from eda_plugin.data.dataset import Aligned
 from eda_plugin.domain import Origin
 from eda_plugin.models.branches import lower_branch
 from eda_plugin.models.corner import nearest_weights
-from eda_plugin.models.experts import PLAIN, Domain, Manner, Taught
+from eda_plugin.models.experts import PLAIN, Domain, Informed, Manner, Taught
 from eda_plugin.models.features import PointTable, without_holes
 from eda_plugin.models.law import LEAKAGE
 from eda_plugin.models.searches import within_reach
 from eda_plugin.models.zeroshot import TIMING, ZeroShot, fit_zero_shot
 
-__all__ = ["LEAKING", "Delays", "GroupFill", "delays_taught", "fill_groups", "latent_coordinates", "manner_of", "same_everywhere"]
+__all__ = [
+    "LEAKING",
+    "Delays",
+    "GroupFill",
+    "delays_foretold",
+    "delays_taught",
+    "fill_groups",
+    "latent_coordinates",
+    "manner_of",
+    "same_everywhere",
+]
 
 Array = NDArray[np.float64]
 
 LOG = Domain("log")
+TELLING = 20_000
+"""Predicted delays that tell of a whole library."""
 _ORDINARY = Manner((PLAIN,), 0.1)
 LEAKING = Manner((Domain("log", 1e-9),), 1e-3, additive=True, law=LEAKAGE, decades=True)
 _MANNERS = {
@@ -75,29 +88,41 @@ def latent_coordinates(points: PointTable, known: NDArray[np.int64], y: Array) -
 
 @dataclass(frozen=True, eq=False)
 class Delays:
-    """What the timing simulations taught of delays and transitions: the anchors' and, last, the target's, as ratios to their magnitude.
+    """What is known of delays and transitions, as ratios to their magnitude: the ``anchors``' (M, A), and ``shown`` (M, A + 1) of each
+    anchor held out and, last, the target; see ``Informed``.
 
-    ``simulated`` (N, A + 1) at the simulated points; ``filled`` (M, A + 1) at all, where the target's are the prediction corrected by
-    them; ``table`` (M,) in which of T tables, ``cell`` (T,) whose these are.
+    ``telling`` (N,): points that tell of the whole library; ``table`` (M,) in which of T tables, ``cell`` (T,) whose these are.
     """
 
-    simulated: Array
-    filled: Array
+    anchors: Array
+    shown: Array
+    telling: NDArray[np.int64]
     table: NDArray[np.int64]
     cell: NDArray[np.str_]
 
-    def of(self, cells: Collection[str]) -> list[Array]:
-        """What tells of quantities of some ``cells``: all that is simulated and, where these are not all cells, what is filled of them."""
+    def of(self, cells: Collection[str]) -> list[Informed]:
+        """What tells of quantities of some ``cells``: the whole library and, where these are not all cells, their own delays."""
+        whole = Informed(self.anchors[self.telling], self.shown[self.telling])
         own = np.isin(self.cell, list(cells))
-        return [self.simulated] if own.all() or not own.any() else [self.simulated, self.filled[own[self.table]]]
+        if own.all() or not own.any():
+            return [whole]
+        here = own[self.table]
+        return [whole, Informed(self.anchors[here], self.shown[here])]
 
 
 def delays_taught(points: PointTable, known: NDArray[np.int64], y: Array, mean: Array, cell: NDArray[np.str_]) -> Delays:
     """``y`` (N,) SI simulated at ``known`` (N,), ``mean`` (M,) SI filled from that, ``cell`` (T,) that each table is of."""
     every = mean.copy()
     every[known] = y
-    ratios = np.column_stack([points.anchors, every]) / points.scale[:, None]
-    return Delays(ratios[known], ratios, points.table, cell)
+    anchors = points.anchors / points.scale[:, None]
+    return Delays(anchors, np.column_stack([anchors, every / points.scale]), known, points.table, cell)
+
+
+def delays_foretold(points: PointTable, zero: ZeroShot, cell: NDArray[np.str_]) -> Delays:
+    """Without simulations: as predicted, and so is each anchor from the others. ``cell`` (T,) that each table is of."""
+    shown = np.column_stack([zero.held_out, zero.mean]) / points.scale[:, None]
+    some = np.sort(np.random.default_rng(0).permutation(len(points))[:TELLING])
+    return Delays(points.anchors / points.scale[:, None], shown, some, points.table, cell)
 
 
 def fill_groups(

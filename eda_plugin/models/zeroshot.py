@@ -20,6 +20,7 @@ from eda_plugin.models import experts as ways
 from eda_plugin.models.experts import (
     PLAIN,
     Domain,
+    Informed,
     Manner,
     Taught,
     blend_of,
@@ -123,7 +124,7 @@ def fit_zero_shot(
     *,
     seed: int,
     latent: Array | None = None,
-    informed: Sequence[Array] = (),
+    informed: Sequence[Informed] = (),
     only: str | None = None,
     kind: Index | None = None,
     taught: Taught | None = None,
@@ -131,8 +132,8 @@ def fit_zero_shot(
 ) -> ZeroShot:
     """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
 
-    ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed``, each (N, A + 1): simulated delays elsewhere in
-    the library, of the anchors and the target: mixtures of anchors that reproduce them are further candidates. ``only``: ``nearest`` or
+    ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed``: delays elsewhere in the
+    library: mixtures of anchors that reproduce them are further candidates. ``only``: ``nearest`` or
     ``interpolation``, no competition. ``kind`` (m,): values of a kind share the manner's law, if it has one (models/law.py); it is taken
     out, and what remains is kriged: nothing else competes then, as from few anchors whatever was chosen on them looks too good. ``taught``:
     what other libraries say of the draws; they know of no latent coordinates, so it counts without them only. ``told`` is called twice for
