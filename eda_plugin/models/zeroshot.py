@@ -132,12 +132,11 @@ def fit_zero_shot(
 ) -> ZeroShot:
     """Predict (m,) values at ``target`` from ``anchors`` (m, A), complete; ``table`` (m,) says which values stand in one table.
 
-    ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed``: delays elsewhere in the
-    library: mixtures of anchors that reproduce them are further candidates. ``only``: ``nearest`` or
-    ``interpolation``, no competition. ``kind`` (m,): values of a kind share the manner's law, if it has one (models/law.py); it is taken
-    out, and what remains is kriged: nothing else competes then, as from few anchors whatever was chosen on them looks too good. ``taught``:
-    what other libraries say of the draws; they know of no latent coordinates, so it counts without them only. ``told`` is called twice for
-    each draw of kriging.
+    ``latent`` (A + 1, r): measured coordinates of the anchors and the target. ``informed``: delays elsewhere in the library: mixtures of
+    anchors that reproduce them are further candidates. ``only``: ``nearest`` or ``interpolation``, no competition. ``kind`` (m,): values
+    of a kind share the manner's law, if it has one (models/law.py); it is taken out, and what remains is kriged: nothing else competes
+    then, as from few anchors whatever was chosen on them looks too good. ``taught``: what other libraries say of the draws; they know of no
+    latent coordinates, so it counts without them only. ``told`` is called twice for each draw of kriging.
     """
     A = anchors.shape[1]
     growth = manner.growth(corners, target) if only is None and A > 1 else np.ones(A)
@@ -167,8 +166,9 @@ def fit_zero_shot(
         errors[:, number] = np.minimum(off, max(manner.most, LARGEST)) @ frame.weight
         overall[number] = (np.minimum(off, manner.most) @ frame.weight).mean()
     mean, hidden, share = blend_of(experts, table_errors(errors, overall, table))
-    apart = common is not None and not manner.decades  # what is off by decades is not normal: anchors held out tell it as well
-    own = hidden * np.exp(common.shown - common.held_out)[codes] if common is not None and apart else hidden
+    own = hidden
+    if common is not None and not manner.decades:  # what is off by decades is not normal: anchors held out tell it as well
+        own = hidden * np.exp(common.shown - common.held_out)[codes]
     error = np.clip((Z - own) / np.maximum(np.abs(own), limit), -LARGEST, LARGEST)
     widen = np.clip(share @ [expert.widen for expert in experts], max(manner.least, TRUSTED / A), MOST)
     scores, shares = ({e.name: float(value) for e, value in zip(experts, found, strict=True)} for found in (overall, share))
